@@ -1,0 +1,100 @@
+"""The durable log of events: table `_events`.
+
+Appended to inside the transaction that made the change, so that neither is without the other.
+SQLite has one writer at a time and takes numbers back with a rollback: numbers have no gaps and
+follow the order of commits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from bakend import wire
+from bakend.clock import Clock, to_text
+from bakend.database.transaction import Snapshot, Transaction
+from bakend.events.event import Draft, Event
+from bakend.ids import new_id
+
+TRIM_EVERY: Final = 256
+"""After so many events old ones are trimmed: rarely enough to cost nothing, often enough that one
+step stays small."""
+
+TRIM_STEP: Final = 2 * TRIM_EVERY
+"""Rows that one trim deletes at the most; twice what comes in between, so that a backlog shrinks."""
+
+
+class EventLog:
+    """Owner of `_events`. Thread: any, inside the caller's transaction."""
+
+    def __init__(self, *, clock: Clock, retention_s: float, max_rows: int) -> None:
+        self._clock = clock
+        self._retention = timedelta(seconds=retention_s)
+        self._max_rows = max_rows
+
+    def append(self, tx: Transaction, drafts: Sequence[Draft]) -> None:
+        """Number what happened and keep it; called just before the commit."""
+        at = to_text(self._clock.now())
+        last = 0
+        for draft in drafts:
+            last = tx.value(
+                "INSERT INTO _events (id, type, source, at, subject, actor, depth, payload, before)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
+                (
+                    new_id("evt"),
+                    draft.type,
+                    draft.source,
+                    at,
+                    draft.subject,
+                    tx.actor,
+                    tx.depth,
+                    wire.encode(draft.payload),
+                    None if draft.before is None else wire.encode(draft.before),
+                ),
+            )
+        if last % TRIM_EVERY < len(drafts):
+            self.trim(tx, last)
+
+    def since(self, snapshot: Snapshot, seq: int, *, limit: int = 500) -> list[Event]:
+        """Return the events after a number, oldest first."""
+        rows = snapshot.all(
+            "SELECT seq, id, type, source, at, subject, actor, depth, payload, before"
+            " FROM _events WHERE seq > ? ORDER BY seq LIMIT ?",
+            (seq, limit),
+        )
+        return [
+            Event(
+                seq=row["seq"],
+                id=row["id"],
+                type=row["type"],
+                source=row["source"],
+                at=row["at"],
+                subject=row["subject"],
+                actor=row["actor"],
+                depth=row["depth"],
+                payload=json.loads(row["payload"]),
+                before=None if row["before"] is None else json.loads(row["before"]),
+            )
+            for row in rows
+        ]
+
+    def end(self, snapshot: Snapshot) -> int:
+        """Return the number of the last event ever written, 0 when there was none."""
+        seq = snapshot.value("SELECT seq FROM sqlite_sequence WHERE name = '_events'")
+        return 0 if seq is None else int(seq)
+
+    def trim(self, tx: Transaction, end: int) -> int:
+        """Delete up to `TRIM_STEP` events that are too old or too many; return how many.
+
+        Args:
+            tx: The transaction to do it in.
+            end: Number of the last event.
+        """
+        oldest = to_text(self._clock.now() - self._retention)
+        return tx.execute(
+            "DELETE FROM _events WHERE seq IN (SELECT seq FROM _events"
+            " WHERE seq <= ? OR at < ? ORDER BY seq LIMIT ?)",
+            (end - self._max_rows, oldest, TRIM_STEP),
+        )

@@ -1,0 +1,235 @@
+"""The event log: numbers without gaps in the order of commits, and nothing without its commit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bakend.clock import SystemClock
+from bakend.database.connection import Database
+from bakend.database.migrations import migrate
+from bakend.events.bus import Bus
+from bakend.events.event import (
+    Draft,
+    collection_changed,
+    record_created,
+    record_deleted,
+    record_updated,
+)
+from bakend.events.log import TRIM_EVERY, EventLog
+
+
+class MovableClock(SystemClock):
+    """A clock whose date can be set; it waits like the real one."""
+
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+def log(clock: MovableClock) -> EventLog:
+    return EventLog(clock=clock, retention_s=86_400, max_rows=1_000)
+
+
+@pytest.fixture
+def database(tmp_path: Path, clock: MovableClock, log: EventLog) -> Iterator[Database]:
+    database = Database(tmp_path / "bakend.db", clock=clock, journal=log.append)
+    database.open()
+    migrate(database, report=print)
+    yield database
+    database.close()
+
+
+def emit(database: Database, *drafts: Draft, actor: str | None = None) -> None:
+    with database.write(actor=actor) as tx:
+        for draft in drafts:
+            tx.emit(draft)
+
+
+def note(number: int) -> Draft:
+    return record_created("notes", {"id": f"rec_{number}", "text": f"{number}"})
+
+
+def test_an_event_reads_back_as_it_was_told(database: Database, log: EventLog) -> None:
+    """Type, subject, actor, payload and what was before survive the log."""
+    before = {"id": "rec_1", "text": "old", "n": 1.5}
+    emit(database, record_updated("notes", {**before, "text": "né\x00w"}, before), actor="usr_1")
+
+    with database.read() as snapshot:
+        (event,) = log.since(snapshot, 0)
+
+    assert (event.seq, event.type, event.source, event.subject, event.actor, event.depth) == (
+        1,
+        "notes.updated",
+        "collections",
+        "rec_1",
+        "usr_1",
+        0,
+    )
+    assert event.payload == {"id": "rec_1", "text": "né\x00w", "n": 1.5}
+    assert event.before == before
+    assert event.to_wire() == {
+        "id": event.id,
+        "type": "notes.updated",
+        "timestamp": "2026-01-01T00:00:00.000Z",
+        "source": "collections",
+        "payload": event.payload,
+    }
+
+
+def test_a_deleted_record_sends_its_id_only(database: Database, log: EventLog) -> None:
+    """The wire gets the id; the record stays behind for rules and owners."""
+    emit(database, record_deleted("notes", {"id": "rec_1", "text": "secret"}))
+
+    with database.read() as snapshot:
+        (event,) = log.since(snapshot, 0)
+
+    assert event.to_wire()["payload"] == {"id": "rec_1"}
+    assert event.before == {"id": "rec_1", "text": "secret"}
+
+
+def test_a_changed_collection_is_named(database: Database, log: EventLog) -> None:
+    """A change of a definition is a system event."""
+    emit(database, collection_changed("notes", "updated"))
+
+    with database.read() as snapshot:
+        (event,) = log.since(snapshot, 0)
+
+    assert (event.type, event.payload) == ("system.collection.updated", {"name": "notes"})
+
+
+def test_a_rolled_back_write_emits_nothing_and_takes_no_number(
+    database: Database, log: EventLog
+) -> None:
+    """An event exists if and only if its transaction committed; its number is not wasted."""
+    emit(database, note(1))
+    with pytest.raises(ZeroDivisionError), database.write() as tx:
+        tx.emit(note(2))
+        log.append(tx, tx.drafts)
+        raise ZeroDivisionError
+    emit(database, note(3))
+
+    with database.read() as snapshot:
+        events = log.since(snapshot, 0)
+
+    assert [(event.seq, event.subject) for event in events] == [(1, "rec_1"), (2, "rec_3")]
+
+
+def test_numbers_follow_the_order_of_commits(database: Database, log: EventLog) -> None:
+    """However many write at once, numbers have no gap and follow the commits."""
+    with database.write() as tx:
+        tx.execute("CREATE TABLE done (place INTEGER PRIMARY KEY, subject TEXT)")
+    gate = threading.Barrier(6)
+
+    def work(worker: int) -> None:
+        gate.wait()
+        for count in range(15):
+            with database.write() as tx:
+                tx.execute("INSERT INTO done (subject) VALUES (?)", (f"rec_{worker}-{count}",))
+                tx.emit(record_created("notes", {"id": f"rec_{worker}-{count}"}))
+
+    threads = [threading.Thread(target=work, args=(worker,)) for worker in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with database.read() as snapshot:
+        events = log.since(snapshot, 0)
+        commits = [
+            row["subject"] for row in snapshot.all("SELECT subject FROM done ORDER BY place")
+        ]
+    assert [event.seq for event in events] == list(range(1, 91))
+    assert [event.subject for event in events] == commits
+
+
+def test_old_events_are_trimmed_and_their_numbers_not_used_again(
+    database: Database, log: EventLog, clock: MovableClock
+) -> None:
+    """What is older than the retention goes in small steps; counting goes on."""
+    emit(database, *(note(number) for number in range(10)))
+    clock.moment += timedelta(days=2)
+    emit(database, *(note(number) for number in range(10, TRIM_EVERY + 5)))
+
+    with database.read() as snapshot:
+        events = log.since(snapshot, 0, limit=1_000)
+        end = log.end(snapshot)
+
+    assert [events[0].seq, events[-1].seq, end] == [11, TRIM_EVERY + 5, TRIM_EVERY + 5]
+
+
+def test_the_log_keeps_no_more_than_its_rows(database: Database, clock: MovableClock) -> None:
+    """Beyond `events.maxRows` the oldest go, at the next trim at the latest."""
+    log = EventLog(clock=clock, retention_s=86_400, max_rows=100)
+    for start in range(0, 1_000, 50):
+        with database.write() as tx:
+            log.append(tx, [note(number) for number in range(start, start + 50)])
+
+    with database.read() as snapshot:
+        kept = snapshot.value("SELECT count(*) FROM _events")
+        end = log.end(snapshot)
+
+    assert 100 <= kept <= 100 + TRIM_EVERY
+    assert end == 1_000
+
+
+def test_a_reader_waits_for_more_and_goes_on_from_its_position(
+    database: Database, log: EventLog, clock: MovableClock
+) -> None:
+    """A reader sees each event once, in order, whenever it comes back."""
+    bus = Bus(database, log, clock)
+    database._committed = bus.wake
+    reader = bus.reader()
+    emit(database, note(1), note(2))
+
+    first = reader.next(timeout_s=5)
+    reader.pass_over(first[0])
+    again = reader.next(timeout_s=5)
+    reader.pass_over(again[0])
+
+    assert [event.subject for event in first] == ["rec_1", "rec_2"]
+    assert [event.subject for event in again] == ["rec_2"]
+    assert reader.next(timeout_s=0) == []
+
+
+def test_a_commit_wakes_a_waiting_reader(
+    database: Database, log: EventLog, clock: MovableClock
+) -> None:
+    """A reader that waits is woken by the commit, long before its time is up."""
+    bus = Bus(database, log, clock)
+    database._committed = bus.wake
+    reader = bus.reader()
+    got: list[str] = []
+    thread = threading.Thread(
+        target=lambda: got.extend(event.subject for event in reader.next(timeout_s=30))
+    )
+    thread.start()
+    emit(database, note(1))
+    thread.join(timeout=20)
+
+    assert got == ["rec_1"]
+
+
+def test_commits_of_another_process_are_seen_without_a_wake(
+    database: Database, log: EventLog, clock: MovableClock
+) -> None:
+    """A commit that nobody tells us of is found by looking."""
+    bus = Bus(database, log, clock)
+    reader = bus.reader()
+    other = Database(database.path, clock=clock, journal=log.append)
+    other.open()
+    emit(other, note(1))
+    other.close()
+
+    assert [event.subject for event in reader.next(timeout_s=10)] == ["rec_1"]
