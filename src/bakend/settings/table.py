@@ -1,0 +1,225 @@
+"""The table of settings: each with its key, default, kind and a sentence of help.
+
+A setting is added here and nowhere else: its variable, its fault messages, `bak settings` and
+the reference come from its line. Fields carry their unit: `_s` seconds, `_bytes` bytes.
+"""
+
+# ruff: noqa: RUF009 - setting() is dataclasses.field() with one more argument
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from .secret import Secret
+from .values import (
+    BOOLEAN,
+    DATABASE,
+    HOST,
+    LOG_LEVEL,
+    NETWORKS,
+    OPTIONAL_PATH,
+    ORIGINS,
+    PATH,
+    SECRET,
+    SYNCHRONOUS,
+    Kind,
+    LogLevel,
+    Network,
+    Synchronous,
+    duration,
+    integer,
+    size,
+    whole_seconds,
+)
+
+T = TypeVar("T")
+
+# In `cors.origins`: every port of this machine, under each of its names.
+LOCALHOST: Final = "localhost"
+
+# Keys that hold a path in the original and are the head of other keys here, so that
+# {"database": "./x.db"} and {"database": {"path": "./x.db", "busyTimeout": "5s"}} are both right.
+PATH_SECTIONS: Final = frozenset({"database", "storage"})
+
+_HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One line of the table."""
+
+    key: str
+    kind: Kind[Any]
+    default: Any
+    dev_default: Any
+    help: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable: `auth.accessTokenTtl` is `BAKEND_AUTH_ACCESS_TOKEN_TTL`."""
+        return "BAKEND_" + snake(self.key).upper()
+
+    @property
+    def flag(self) -> str:
+        """The command line flag: `logLevel` is `--log-level`."""
+        return "--" + snake(self.key).replace("_", "-")
+
+    @property
+    def is_secret(self) -> bool:
+        """True when no message may show the value."""
+        return self.kind is SECRET
+
+
+def snake(key: str) -> str:
+    """Return a key in Python's spelling: `auth.accessTokenTtl` is `auth_access_token_ttl`."""
+    return _HUMP.sub("_", key).replace(".", "_").lower()
+
+
+def setting(default: T, *, key: str, parse: Kind[T], help: str, dev: T | None = None) -> T:
+    """Declare one field of `Settings`; `dev` is the default of `bak dev` where it differs."""
+    line = Setting(
+        key=key,
+        kind=parse,
+        default=default,
+        dev_default=default if dev is None else dev,
+        help=help,
+    )
+    # dataclasses.field() claims the type of its default, and so does this.
+    return field(default=default, metadata={"setting": line})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting, parsed; paths are absolute once `load` has made them so."""
+
+    host: str | None = setting(
+        None,
+        dev="127.0.0.1",
+        key="host",
+        parse=HOST,
+        help="Address to listen on; `*` is all of them.",
+    )
+    port: int = setting(
+        8080, key="port", parse=integer(1, 65_535), help="Port for HTTP and WebSocket."
+    )
+    database: Path = setting(
+        Path("bakend.db"), key="database", parse=DATABASE, help="The SQLite file."
+    )
+    database_busy_timeout_s: float = setting(
+        5.0,
+        key="database.busyTimeout",
+        parse=duration(0, 600),
+        help="How long a write waits for another process that holds the database.",
+    )
+    database_synchronous: Synchronous = setting(
+        "full",
+        key="database.synchronous",
+        parse=SYNCHRONOUS,
+        help="`full`: what was acknowledged survives a power cut. `normal` is faster, and a power "
+        "cut may lose the last writes; the database stays whole.",
+    )
+    storage: Path = setting(
+        Path("storage"), key="storage", parse=PATH, help="The folder of uploaded files."
+    )
+    log_level: LogLevel = setting(
+        "INFO", key="logLevel", parse=LOG_LEVEL, help="The least severe lines that are logged."
+    )
+    log_file: Path | None = setting(
+        None,
+        key="logFile",
+        parse=OPTIONAL_PATH,
+        help="A file that gets the log lines too; kept in three parts of 5 MiB.",
+    )
+    auth_jwt_secret: Secret | None = setting(
+        None,
+        key="auth.jwtSecret",
+        parse=SECRET,
+        help="Signs access tokens. Better left to the project's own file; see below.",
+    )
+    auth_access_token_ttl_s: int = setting(
+        900, key="auth.accessTokenTtl", parse=whole_seconds(), help="Life of an access token."
+    )
+    auth_refresh_token_ttl_s: int = setting(
+        604_800,
+        key="auth.refreshTokenTtl",
+        parse=whole_seconds(),
+        help="Life of a refresh token, and so of a session that nobody uses.",
+    )
+    dashboard_enabled: bool = setting(
+        True, key="dashboard.enabled", parse=BOOLEAN, help="Serve the dashboard under `/_`."
+    )
+    server_threads: int = setting(
+        8,
+        key="server.threads",
+        parse=integer(1, 256),
+        help="Threads that answer requests.",
+    )
+    server_max_connections: int = setting(
+        1_000,
+        key="server.maxConnections",
+        parse=integer(1, 1_000_000),
+        help="Connections open at once; more wait to be accepted.",
+    )
+    server_trusted_proxies: tuple[Network, ...] = setting(
+        (),
+        key="server.trustedProxies",
+        parse=NETWORKS,
+        help="Proxies whose `X-Forwarded-*` headers are believed.",
+    )
+    server_stop_timeout_s: float = setting(
+        25.0,
+        key="server.stopTimeout",
+        parse=duration(0, 3_600),
+        help="How long a stop waits for running requests and handlers.",
+    )
+    cors_origins: tuple[str, ...] = setting(
+        (),
+        dev=(LOCALHOST,),
+        key="cors.origins",
+        parse=ORIGINS,
+        help="Web pages from where browsers may call; `localhost` is this machine on any port, "
+        "`*` everywhere.",
+    )
+    limits_json_body_bytes: int = setting(
+        1_048_576,
+        key="limits.jsonBody",
+        parse=size(1_024, 2**30),
+        help="Largest JSON body.",
+    )
+    limits_json_depth: int = setting(
+        64,
+        key="limits.jsonDepth",
+        # The interpreter's own limit for nested JSON is near 1,000 in the oldest we run on.
+        parse=integer(1, 256),
+        help="Deepest nesting of a JSON body.",
+    )
+    records_list_max: int = setting(
+        10_000,
+        key="records.listMax",
+        parse=integer(1, 1_000_000),
+        help="Most records in a list that was asked for without `limit`.",
+    )
+    events_retention_s: int = setting(
+        604_800,
+        key="events.retention",
+        parse=whole_seconds(60),
+        help="How long the event log keeps an event.",
+    )
+    events_max_rows: int = setting(
+        100_000,
+        key="events.maxRows",
+        parse=integer(1, 1_000_000_000),
+        help="Most events in the event log.",
+    )
+
+
+def _lines() -> dict[str, Setting]:
+    return {each.name: each.metadata["setting"] for each in fields(Settings)}
+
+
+# Field name to line, in the order of the table.
+TABLE: Final = MappingProxyType(_lines())
