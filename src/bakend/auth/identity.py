@@ -1,0 +1,30 @@
+"""Identity: who is asking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """A user, or nobody."""
+
+    id: str | None
+    """Id of the user; None for anonymous callers."""
+    email: str | None
+    role: str
+    """`admin`, `authenticated` or `public`."""
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Tell whether nobody is signed in."""
+        return self.id is None
+
+    @property
+    def is_admin(self) -> bool:
+        """Tell whether this is an administrator."""
+        return self.role == "admin"
+
+
+ANONYMOUS: Final = Identity(id=None, email=None, role="public")

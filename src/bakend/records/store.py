@@ -1,0 +1,284 @@
+"""The records of all collections: read, create, change, delete.
+
+A write asks, in this order and in one transaction: is the record there, may the caller, are the
+values right; then it writes and tells the event. Patterns are matched before the transaction
+begins, because a slow one would keep every other writer waiting; they are judged after the guard
+all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bakend.access import GuardFor
+from bakend.clock import Clock, to_text
+from bakend.collections.catalog import Catalog, Table
+from bakend.collections.definition import Collection, Field
+from bakend.collections.patterns import Pattern
+from bakend.database.connection import Database
+from bakend.database.transaction import Snapshot, Transaction
+from bakend.errors import Fault, RecordNotFoundError, ValidationError
+from bakend.events.event import record_created, record_deleted, record_updated
+from bakend.ids import new_id
+from bakend.records import query, validation
+
+Record = dict[str, Any]
+Exists = Callable[[Snapshot, str], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Records, newest first."""
+
+    items: list[Record]
+    total: int | None
+    """How many there are in all, where that was asked."""
+    is_truncated: bool
+    """Whether `records.listMax` cut the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A body that was looked at as far as that goes without the database."""
+
+    collection: Collection
+    body: Mapping[str, Any]
+    faults: list[Fault]
+
+
+class RecordStore:
+    """Owner of the rows of collections. Thread: any."""
+
+    def __init__(
+        self,
+        database: Database,
+        catalog: Catalog,
+        *,
+        clock: Clock,
+        matches: Callable[[Pattern, str], bool | None],
+        user_exists: Exists,
+        file_exists: Exists,
+        list_max: int,
+    ) -> None:
+        """Take the parts.
+
+        Args:
+            database: Where the rows are.
+            catalog: What the collections are.
+            clock: Where time comes from.
+            matches: Whether a text matches a pattern; None when that took too long.
+            user_exists: Whether a user has this id.
+            file_exists: Whether a file has this id.
+            list_max: Most records of a list without a limit.
+        """
+        self._database = database
+        self._catalog = catalog
+        self._clock = clock
+        self._matches = matches
+        self._user_exists = user_exists
+        self._file_exists = file_exists
+        self._list_max = list_max
+
+    def collection(self, name: str) -> Collection:
+        """Return a collection as it is now.
+
+        Raises:
+            CollectionNotFoundError: There is none of that name.
+            UnavailableError: It is broken.
+        """
+        with self._database.read() as snapshot:
+            return self._catalog.table(snapshot, name).collection
+
+    def list(self, name: str, wanted: query.ListQuery, guard_for: GuardFor) -> Page:
+        """Return the records that the caller may see, newest first."""
+        with self._database.read() as snapshot:
+            table = self._catalog.table(snapshot, name)
+            guard = guard_for(table.collection)
+            guard.before("read")
+            only = guard.only()
+            limit = wanted.limit or self._list_max
+            # One more than wanted tells whether there is more.
+            sql, parameters = query.page(table, only, limit=limit + 1, offset=wanted.offset)
+            rows = snapshot.all(sql, parameters)
+            total = snapshot.value(*query.count(table, only)) if wanted.count else None
+        return Page(
+            items=[query.record(table, row) for row in rows[:limit]],
+            total=total,
+            is_truncated=wanted.limit is None and len(rows) > limit,
+        )
+
+    def get(self, name: str, record_id: str, guard_for: GuardFor) -> Record:
+        """Return one record.
+
+        Raises:
+            RecordNotFoundError: There is none, or the caller may not know of it.
+        """
+        return self.require(name, record_id, "read", guard_for)
+
+    def require(self, name: str, record_id: str, operation: str, guard_for: GuardFor) -> Record:
+        """Return one record that the caller may do something with.
+
+        Raises:
+            RecordNotFoundError: There is none, or the caller may not know of it.
+            PermissionDeniedError: The caller may read it and no more.
+        """
+        with self._database.read() as snapshot:
+            table = self._catalog.table(snapshot, name)
+            return self._allowed(snapshot, table, record_id, operation, guard_for)
+
+    def create(self, name: str, body: Mapping[str, Any], guard_for: GuardFor) -> Record:
+        """Create a record and return it; unknown keys and system fields of the body are dropped.
+
+        Raises:
+            ValidationError: The body breaks the definition; carries every fault.
+        """
+        checked = self._check(name, body, guard_for, creates=True)
+        with self._database.write() as tx:
+            table = self._catalog.table(tx, name)
+            guard_for(table.collection).before("create")
+            values = self._valid(tx, table, checked, guard_for, record_id=None)
+            record_id = new_id("rec")
+            tx.execute(*query.insert(table, record_id, to_text(self._clock.now()), values))
+            record = self._load(tx, table, record_id)
+            tx.emit(record_created(name, record))
+        return record
+
+    def update(
+        self, name: str, record_id: str, body: Mapping[str, Any], guard_for: GuardFor
+    ) -> Record:
+        """Change the fields that the body names, null clears one; return the record.
+
+        A body without a known field changes nothing: no new `updatedAt`, no event.
+
+        Raises:
+            RecordNotFoundError: There is none, or the caller may not know of it.
+            PermissionDeniedError: The caller may read it and no more.
+            ValidationError: The record would break the definition; carries every fault.
+        """
+        checked = self._check(name, body, guard_for, creates=False)
+        with self._database.write() as tx:
+            table = self._catalog.table(tx, name)
+            before = self._allowed(tx, table, record_id, "update", guard_for)
+            values = self._valid(tx, table, checked, guard_for, record_id=record_id, before=before)
+            if not values:
+                return before
+            tx.execute(*query.update(table, record_id, to_text(self._clock.now()), values))
+            record = self._load(tx, table, record_id)
+            tx.emit(record_updated(name, record, before))
+        return record
+
+    def delete(self, name: str, record_id: str, guard_for: GuardFor) -> None:
+        """Delete a record.
+
+        Raises:
+            RecordNotFoundError: There is none, or the caller may not know of it.
+            PermissionDeniedError: The caller may read it and no more.
+        """
+        with self._database.write() as tx:
+            table = self._catalog.table(tx, name)
+            before = self._allowed(tx, table, record_id, "delete", guard_for)
+            tx.execute(*query.delete(table, record_id))
+            tx.emit(record_deleted(name, before))
+
+    def _allowed(
+        self,
+        snapshot: Snapshot,
+        table: Table,
+        record_id: str,
+        operation: str,
+        guard_for: GuardFor,
+    ) -> Record:
+        guard = guard_for(table.collection)
+        guard.before(operation)
+        record = self._load(snapshot, table, record_id)
+        guard.may(operation, record)
+        return record
+
+    def _load(self, snapshot: Snapshot, table: Table, record_id: str) -> Record:
+        row = snapshot.one(*query.one(table, record_id))
+        if row is None:
+            raise RecordNotFoundError(record_id)
+        return query.record(table, row)
+
+    def _check(
+        self, name: str, body: Mapping[str, Any], guard_for: GuardFor, *, creates: bool
+    ) -> _Checked:
+        return self._check_against(self.collection(name), body, guard_for, creates=creates)
+
+    def _check_against(
+        self,
+        collection: Collection,
+        body: Mapping[str, Any],
+        guard_for: GuardFor,
+        *,
+        creates: bool,
+    ) -> _Checked:
+        owned = guard_for(collection).own(body, creates=creates)
+        faults = validation.faults(collection, owned, partial=not creates, matches=self._matches)
+        return _Checked(collection, owned, faults)
+
+    def _valid(
+        self,
+        tx: Transaction,
+        table: Table,
+        checked: _Checked,
+        guard_for: GuardFor,
+        *,
+        record_id: str | None,
+        before: Record | None = None,
+    ) -> dict[str, Any]:
+        """Return what is to be written, by field, or raise every fault at once."""
+        collection = table.collection
+        if (
+            checked.collection is not collection
+        ):  # its definition changed since the body was checked
+            creates = record_id is None
+            checked = self._check_against(collection, checked.body, guard_for, creates=creates)
+        faulty = {fault.field for fault in checked.faults}
+        faults = list(checked.faults)
+        values: dict[str, Any] = {}
+        for field in collection.fields:
+            if field.name not in checked.body or field.name in faulty:
+                continue
+            value = checked.body[field.name]
+            stored = None if value is None else field.type.to_sqlite(value)
+            values[field.name] = stored
+            if value is None or (before is not None and before[field.name] == value):
+                continue
+            fault = self._reference_fault(tx, field, value) or self._unique_fault(
+                tx, table, field, stored, record_id
+            )
+            if fault is not None:
+                faults.append(fault)
+        if faults:
+            order = {field.name: place for place, field in enumerate(collection.fields)}
+            raise ValidationError(sorted(faults, key=lambda fault: order[fault.field]))
+        return values
+
+    def _reference_fault(self, tx: Transaction, field: Field, value: Any) -> Fault | None:
+        if value == "":
+            return None
+        if field.type.name == "file" and not self._file_exists(tx, value):
+            return Fault(
+                field.name, "exists", f'Field "{field.name}" references unknown file "{value}"'
+            )
+        if field.type.name == "relation" and not self._is_target(tx, field, value):
+            return Fault(
+                field.name, "exists", f'Field "{field.name}" references unknown record "{value}"'
+            )
+        return None
+
+    def _is_target(self, tx: Transaction, field: Field, record_id: str) -> bool:
+        if field.target == "users":
+            return self._user_exists(tx, record_id)
+        target = self._catalog.find(tx, field.target or "")
+        return target is not None and tx.one(*query.known(target, record_id)) is not None
+
+    def _unique_fault(
+        self, tx: Transaction, table: Table, field: Field, stored: Any, record_id: str | None
+    ) -> Fault | None:
+        if not field.unique or tx.one(*query.taken(table, field.name, stored, record_id)) is None:
+            return None
+        return Fault(field.name, "unique", f'Field "{field.name}" must be unique')

@@ -1,0 +1,1 @@
+"""Files: the table `_files`, and later the bytes on disk."""

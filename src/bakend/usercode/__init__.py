@@ -1,0 +1,1 @@
+"""The user's own files: watched while developing; later loaded and run."""
