@@ -1,0 +1,183 @@
+"""The WSGI application: routes, and what every answer carries.
+
+A request passes, in this order: its path is put in normal form, it gets an id, the route answers,
+an error becomes its envelope, the common headers are added, one line goes to the access log.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flask import Flask, g, request
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import BaseConverter
+from werkzeug.wrappers import Response
+
+from bakend.api import health, records
+from bakend.api.answers import COMMON_HEADERS
+from bakend.api.cors import Origins, cors_headers
+from bakend.api.errors import envelope, headers_of, status_of
+from bakend.api.requests import Networks, comes_from
+from bakend.clock import Clock
+from bakend.collections.definition import RESERVED_NAMES
+from bakend.errors import (
+    BakendError,
+    InvalidInputError,
+    MethodNotAllowedError,
+    NotFoundError,
+    PayloadTooLargeError,
+)
+from bakend.ids import new_id
+from bakend.records.store import RecordStore
+
+WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+REQUEST_ID_MAX: Final = 128
+"""Characters of a request id that a trusted proxy may choose."""
+
+_log = logging.getLogger("bakend.api")
+_access_log = logging.getLogger("bakend.access")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the HTTP API is made of."""
+
+    clock: Clock
+    records: RecordStore
+    json_depth: int
+    origins: Origins
+    trusted_proxies: Networks
+
+
+def create_wsgi_app(parts: Parts) -> WSGIApplication:
+    """Return the application, ready for a WSGI server or Flask's test client."""
+    app = Flask("bakend", static_folder=None)
+    app.url_map.converters["collection"] = _CollectionConverter
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.register_blueprint(health.routes())
+    app.register_blueprint(records.routes(parts.records, json_depth=parts.json_depth))
+    _identify_requests(app, parts)
+    _answer_errors(app)
+    _finish_answers(app, parts)
+    # The place that Flask's documentation names for middleware.
+    app.wsgi_app = _normalised(app.wsgi_app)  # type: ignore[method-assign, assignment]
+    return app
+
+
+class _CollectionConverter(BaseConverter):
+    """A word of a URL that may name a collection; the reserved ones are no route at all."""
+
+    regex = rf"(?!(?:{'|'.join(sorted(RESERVED_NAMES))})(?:/|\Z))[^/]+"
+
+
+def _identify_requests(app: Flask, parts: Parts) -> None:
+    @app.before_request
+    def begin() -> None:
+        g.began_at = parts.clock.monotonic()
+        given = request.headers.get("X-Request-Id", "")
+        is_kept = (
+            0 < len(given) <= REQUEST_ID_MAX
+            and given.isascii()
+            and given.isprintable()
+            and comes_from(request.remote_addr, parts.trusted_proxies)
+        )
+        g.request_id = given if is_kept else new_id("req")
+
+
+def _answer_errors(app: Flask) -> None:
+    @app.errorhandler(BakendError)
+    def answer_ours(error: BakendError) -> Response:
+        status = status_of(error)
+        if status >= 500:
+            _log.error(
+                "%s %s failed, %s: %s%s",
+                request.method,
+                request.path,
+                g.request_id,
+                error.message,
+                f" ({error.hint})" if error.hint else "",
+                exc_info=error if status == 500 else None,
+            )
+        return Response(envelope(error, g.request_id), status, headers_of(error))
+
+    @app.errorhandler(HTTPException)
+    def answer_http(error: HTTPException) -> Response:
+        return answer_ours(_from_werkzeug(error))
+
+    # The last resort: whatever else goes wrong is our fault, is logged, and shows only its id.
+    @app.errorhandler(Exception)
+    def answer_unknown(error: Exception) -> Response:
+        _log.exception("%s %s failed, %s", request.method, request.path, g.request_id)
+        failure = BakendError(str(error))
+        return Response(envelope(failure, g.request_id), 500, headers_of(failure))
+
+
+def _from_werkzeug(error: HTTPException) -> BakendError:
+    """Return the error of ours that one of the framework means."""
+    if isinstance(error, MethodNotAllowed):
+        return MethodNotAllowedError(sorted({*(error.valid_methods or ()), "OPTIONS"}))
+    if error.code == 413:
+        return PayloadTooLargeError("Request body is too large")
+    if error.code == 404:
+        return NotFoundError("Not found")
+    if error.code is not None and 400 <= error.code < 500:
+        return InvalidInputError(error.description or error.name)
+    return BakendError(error.description or error.name)
+
+
+def _finish_answers(app: Flask, parts: Parts) -> None:
+    @app.after_request
+    def finish(response: Response) -> Response:
+        if request.method == "OPTIONS" and response.status_code == 200:
+            response.status_code = 204
+            response.set_data(b"")
+            del response.headers["Content-Type"]
+        for name, value in COMMON_HEADERS:
+            response.headers.setdefault(name, value)
+        response.headers["X-Request-Id"] = g.request_id
+        _allow_origin(response.headers, parts.origins)
+        _access_log.info(
+            "%s %s %d %.1fms %s",
+            request.method,
+            request.path,
+            response.status_code,
+            (parts.clock.monotonic() - g.began_at) * 1000,
+            g.request_id,
+        )
+        return response
+
+
+def _allow_origin(headers: Headers, origins: Origins) -> None:
+    is_preflight = (
+        request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+    )
+    origin = request.headers.get("Origin")
+    for name, value in cors_headers(origin, origins, is_preflight=is_preflight):
+        headers.add(name, value)
+
+
+def _normalised(app: WSGIApplication) -> WSGIApplication:
+    """Let `//api/posts/`, `/api/./posts` and `/api/posts` be the same path."""
+
+    def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ["PATH_INFO"] = normal_path(environ.get("PATH_INFO", ""))
+        return app(environ, start_response)
+
+    return call
+
+
+def normal_path(path: str) -> str:
+    """Return a path without empty and dot segments and without a slash at its end."""
+    kept: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(segment)
+    return "/" + "/".join(kept)

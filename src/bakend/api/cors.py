@@ -1,0 +1,55 @@
+"""Which other origins' pages may call the API."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+ALLOWED_METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE"
+ALLOWED_HEADERS: Final = "Authorization, Content-Type"
+EXPOSED_HEADERS: Final = "X-Request-Id, Retry-After"
+PREFLIGHT_AGE_S: Final = 600
+"""How long a browser may remember the answer; browsers cut it to 2 hours at the most anyway."""
+
+_LOCALHOST: Final = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origins:
+    """The origins that are allowed."""
+
+    exact: frozenset[str] = frozenset()
+    """`https://example.com`, as browsers send them."""
+    localhost: bool = False
+    """Any port of this machine, for development."""
+    everybody: bool = False
+
+    def allow(self, origin: str) -> bool:
+        """Tell whether pages of an origin may call."""
+        if self.everybody or origin in self.exact:
+            return True
+        return self.localhost and _LOCALHOST.fullmatch(origin) is not None
+
+
+def cors_headers(
+    origin: str | None, origins: Origins, *, is_preflight: bool
+) -> list[tuple[str, str]]:
+    """Return the headers that an answer to a page of this origin carries.
+
+    Credentials are never allowed: Bakend has no cookies, tokens travel in a header of their own.
+    """
+    headers = [("Vary", "Origin")]
+    if origin is None or not origins.allow(origin):
+        return headers
+    headers += [
+        ("Access-Control-Allow-Origin", origin),
+        ("Access-Control-Expose-Headers", EXPOSED_HEADERS),
+    ]
+    if is_preflight:
+        headers += [
+            ("Access-Control-Allow-Methods", ALLOWED_METHODS),
+            ("Access-Control-Allow-Headers", ALLOWED_HEADERS),
+            ("Access-Control-Max-Age", str(PREFLIGHT_AGE_S)),
+        ]
+    return headers

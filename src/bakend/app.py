@@ -1,0 +1,169 @@
+"""The composition root: every part is built here, once, and given what it needs.
+
+The same graph serves the server, short commands and tests. A part is handed its parts; nothing is
+looked up. Opening goes in the order of the layers, closing in the other.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final
+
+from bakend.api.answers import refusal
+from bakend.api.app import Parts, WSGIApplication, create_wsgi_app
+from bakend.api.cors import Origins
+from bakend.auth.users import UserStore
+from bakend.clock import Clock
+from bakend.collections.catalog import Catalog
+from bakend.collections.files import CollectionFiles
+from bakend.collections.patterns import PatternRunner
+from bakend.database.connection import Database
+from bakend.database.migrations import migrate, require_readable
+from bakend.events.bus import Bus
+from bakend.events.log import EventLog
+from bakend.records.store import RecordStore
+from bakend.server.serve import Server
+from bakend.settings import LOCALHOST, Settings
+from bakend.storage.files import FileStore
+from bakend.usercode.watcher import Watcher
+
+_log: Final = logging.getLogger("bakend.app")
+
+
+class App:
+    """One project, running.
+
+    Thread: `open`, `serve` and `close` on the main thread; `stop` on any, and in a signal handler.
+    """
+
+    def __init__(self, settings: Settings, project: Path, *, clock: Clock) -> None:
+        """Build every part; nothing is opened or started yet.
+
+        Args:
+            settings: What is configured.
+            project: The folder of `bakend.json`.
+            clock: Where time comes from.
+        """
+        self._settings = settings
+        self.event_log = EventLog(
+            clock=clock,
+            retention_s=settings.events_retention_s,
+            max_rows=settings.events_max_rows,
+        )
+        self.database = Database(
+            settings.database,
+            clock=clock,
+            busy_timeout_s=settings.database_busy_timeout_s,
+            synchronous=settings.database_synchronous,
+            journal=self.event_log.append,
+            committed=lambda: self.bus.wake(),
+        )
+        self.bus = Bus(self.database, self.event_log, clock)
+        self.catalog = Catalog(self.database, clock=clock)
+        self.collection_files = CollectionFiles(
+            project / "collections", self.database, self.catalog
+        )
+        self._patterns = PatternRunner()
+        self.records = RecordStore(
+            self.database,
+            self.catalog,
+            clock=clock,
+            matches=self._patterns.matches,
+            user_exists=UserStore().exists,
+            file_exists=FileStore().exists,
+            list_max=settings.records_list_max,
+        )
+        self._clock = clock
+        self._watcher: Watcher | None = None
+        self._project = project
+        self._server: Server | None = None
+        self._is_stopped = False
+
+    def open(self, *, writes: bool = True) -> None:
+        """Open the database, bring it to the newest schema, and repair what its collections lack.
+
+        Args:
+            writes: False for a command that only looks: a database of an older schema, which has
+                the same collections, stays as it is.
+
+        Raises:
+            SchemaTooNewError: A newer Bakend wrote it.
+            NotWritableError: It cannot be written.
+            SettingsError: It is not a database of Bakend.
+        """
+        self.database.open()
+        if require_readable(self.database) == 0 or writes:
+            migrate(self.database, report=_log.info)
+            self.catalog.open()
+
+    def wsgi_app(self) -> WSGIApplication:
+        """Return the HTTP application."""
+        origins = self._settings.cors_origins
+        return create_wsgi_app(
+            Parts(
+                clock=self._clock,
+                records=self.records,
+                json_depth=self._settings.limits_json_depth,
+                trusted_proxies=self._settings.server_trusted_proxies,
+                origins=Origins(
+                    exact=frozenset(origins) - {LOCALHOST, "*"},
+                    localhost=LOCALHOST in origins,
+                    everybody="*" in origins,
+                ),
+            )
+        )
+
+    def listen(self, *, develops: bool) -> list[tuple[str, int]]:
+        """Serve the project's collections and take the port; return the addresses.
+
+        Args:
+            develops: Whether changed definition files are applied as they are saved.
+
+        Raises:
+            AddressInUseError: Another process has the port.
+        """
+        self.collection_files.serve(changes=develops)
+        settings = self._settings
+        self._server = Server(
+            self.wsgi_app(),
+            host=settings.host,
+            port=settings.port,
+            threads=settings.server_threads,
+            max_connections=settings.server_max_connections,
+            stop_timeout_s=settings.server_stop_timeout_s,
+            body_limits={"/": settings.limits_json_body_bytes},
+            temporary=settings.storage / "tmp",
+            error_response=refusal,
+            clock=self._clock,
+        )
+        if develops:
+            self._watcher = Watcher(
+                self._project / "collections",
+                "*.json",
+                lambda: self.collection_files.serve(changes=True),
+                clock=self._clock,
+            )
+            self._watcher.start()
+        if self._is_stopped:  # the signal came while the parts were being opened
+            self._server.stop()
+        return self._server.addresses
+
+    def serve(self) -> None:
+        """Answer requests until `stop`, then until those in flight are answered."""
+        assert self._server is not None
+        self._server.run()
+
+    def stop(self) -> None:
+        """Let `serve` end: no new connection, requests in flight are answered."""
+        self._is_stopped = True
+        if self._server is not None:
+            self._server.stop()
+
+    def close(self) -> None:
+        """Stop what was started and close what was opened; calling it again does nothing."""
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher = None
+        self._patterns.close()
+        self.database.close()

@@ -1,0 +1,56 @@
+"""Failures of a command: one sentence on stderr, and an exit code that says which kind.
+
+|  0 | done |
+|  1 | anything not below |
+|  2 | wrong usage |
+| 65 | the database is newer than this Bakend |
+| 69 | the address is in use, or no good answer came |
+| 73 | a folder or file cannot be written |
+| 75 | held by another process, try again |
+| 78 | settings or project are wrong |
+
+Source: the numbers from 64 on are those of sysexits.h.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bakend.errors import (
+    AddressInUseError,
+    BakendError,
+    DatabaseBusyError,
+    DefinitionError,
+    NotWritableError,
+    SchemaTooNewError,
+    SettingsError,
+    StorageFullError,
+)
+
+USAGE: Final = 2
+NO_ANSWER: Final = 69
+
+EXIT_CODES: Final[dict[type[BakendError], int]] = {
+    SchemaTooNewError: 65,
+    AddressInUseError: NO_ANSWER,
+    NotWritableError: 73,
+    StorageFullError: 73,
+    DatabaseBusyError: 75,
+    SettingsError: 78,
+    DefinitionError: 78,
+}
+
+
+def exit_code(error: BakendError) -> int:
+    """Return the exit code of an error: that of its nearest class in the table, else 1."""
+    for ancestor in type(error).__mro__:
+        if ancestor in EXIT_CODES:
+            return EXIT_CODES[ancestor]
+    return 1
+
+
+def lines(error: BakendError) -> list[str]:
+    """Return what to print: each fault in a line, then what to do."""
+    faults = list(error.faults) if isinstance(error, SettingsError | DefinitionError) else []
+    hint = [f"  {error.hint[:1].upper()}{error.hint[1:]}"] if error.hint else []
+    return [*(faults or [error.message]), *hint]

@@ -1,0 +1,99 @@
+"""Commands that look and change nothing: `bak version`, `bak settings`, `bak health`."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from urllib.parse import urlsplit
+
+import click
+
+from bakend.cli.failures import NO_ANSWER
+from bakend.cli.project import Project, config_option, warn
+from bakend.settings import rows
+from bakend.version import VERSION
+
+ANSWER_MAX_BYTES = 64 * 1024
+
+
+@click.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(VERSION)
+
+
+@click.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with units and help.")
+@click.pass_obj
+def settings(project: Project, *, as_json: bool) -> None:
+    """Show each setting, its value and where that comes from.
+
+    Later sources win: default, bakend.json, .env, environment, flags. Secrets are masked.
+    """
+    loaded = project.load(mode="command")
+    warn(loaded)
+    shown = rows(loaded)
+    if as_json:
+        click.echo(json.dumps({"config": str(loaded.config), "settings": shown}, indent=2))
+        return
+    click.echo(f"{loaded.config}\n")
+    cells = [(row["key"], _written(row["value"]), row["source"]) for row in shown]
+    widths = [max(len(cell[column]) for cell in cells) for column in (0, 1)]
+    for key, value, source in cells:
+        click.echo(f"{key:{widths[0]}}  {value:{widths[1]}}  {source}")
+
+
+def _written(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@click.command()
+@config_option
+@click.option("--url", metavar="URL", help="Ask this server, not the one of the project.")
+@click.option(
+    "--timeout", default=5.0, show_default=True, metavar="SECONDS", help="Wait so long at the most."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@click.pass_obj
+def health(project: Project, url: str | None, timeout: float, *, as_json: bool) -> int:
+    """Ask the running server whether it is well; exit code 0 if it is, 69 if not."""
+    if url is None:
+        configured = project.load(mode="command").settings
+        host = configured.host or "127.0.0.1"
+        url = f"http://{f'[{host}]' if ':' in host else host}:{configured.port}"
+    answer, problem = _ask(url, timeout)
+    if as_json:
+        click.echo(json.dumps({"url": url, "ok": not problem, "answer": answer, "error": problem}))
+    elif problem:
+        click.echo(f"{url}: {problem}", err=True)
+    else:
+        click.echo(f"{url}: ok, version {answer['version']}")
+    return NO_ANSWER if problem else 0
+
+
+def _ask(url: str, timeout_s: float) -> tuple[dict[str, str], str | None]:
+    """Return the answer of `/health`, and what is wrong with it."""
+    try:
+        parts = urlsplit(url)
+        kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
+        if not parts.hostname:
+            return {}, "not a URL; write http://HOST:PORT"
+        connection = kind(parts.hostname, parts.port, timeout=timeout_s)
+        try:
+            connection.request("GET", f"{parts.path.rstrip('/')}/health")
+            response = connection.getresponse()
+            answer = json.loads(response.read(ANSWER_MAX_BYTES))
+        finally:
+            connection.close()
+    except TimeoutError:
+        return {}, f"no answer within {timeout_s:g} s"
+    except OSError as error:
+        return {}, f"no answer: {error.strerror or error}"
+    except (ValueError, http.client.HTTPException):
+        return {}, "the answer is not one of Bakend"
+    if response.status != 200 or not isinstance(answer, dict) or answer.get("status") != "ok":
+        return {}, f"not well: it answered {response.status}"
+    return {str(key): str(value) for key, value in answer.items()}, None

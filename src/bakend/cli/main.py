@@ -1,0 +1,94 @@
+"""`bak` itself: finds the command, runs it, turns failures into sentences and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from bakend.cli import failures
+from bakend.cli.inspect import health, settings, version
+from bakend.cli.migrate import migrate
+from bakend.cli.project import Project, init
+from bakend.cli.serve import dev, start
+from bakend.errors import BakendError
+from bakend.version import VERSION
+
+
+class _Commands(click.Group):
+    """The commands in the order in which a newcomer needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            click.echo(f"Unknown command: {name}", err=True)
+            click.echo(ctx.get_help())
+            ctx.exit(failures.USAGE)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with:  bak init my-project  &&  cd my-project  &&  bak dev",
+)
+@click.version_option(VERSION, "--version", "-v", message="%(version)s", help="Print the version.")
+@click.option("--config", metavar="FILE", help="The project's bakend.json; also after the command.")
+@click.pass_context
+def bak(ctx: click.Context, config: str | None) -> None:
+    """Bakend: a backend in one file.
+
+    Collections of records with a REST API, on SQLite. A project is a folder with a bakend.json.
+    """
+    ctx.obj = Project(config=config, environ=dict(os.environ))
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+        ctx.exit(failures.USAGE)
+
+
+for command in (init, dev, start, health, settings, migrate, version):
+    bak.add_command(command)
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    sys.exit(run(args))
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    try:
+        code = bak.main(args=args, prog_name="bak", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BakendError as error:
+        for line in failures.lines(error):
+            click.echo(line, err=True)
+        return failures.exit_code(error)
+    except (KeyboardInterrupt, click.Abort):
+        return 130  # 128 + SIGINT, as shells have it
+    except BrokenPipeError:
+        # Who read our output has gone; the interpreter would complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    # A fault of ours: one sentence for the terminal; the traceback for those who ask for it.
+    except Exception as error:  # noqa: BLE001
+        click.echo(f"bak failed: {type(error).__name__}: {error}", err=True)
+        if os.environ.get("BAKEND_LOG_LEVEL") == "DEBUG":
+            traceback.print_exc()
+        else:
+            click.echo("  BAKEND_LOG_LEVEL=DEBUG shows where; please report it", err=True)
+        return 1

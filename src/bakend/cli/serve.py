@@ -1,0 +1,104 @@
+"""`bak start` and `bak dev`: the server in the foreground."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Mapping
+from types import FrameType
+
+import click
+
+from bakend import logs
+from bakend.app import App
+from bakend.cli.project import Project, config_option, scaffold
+from bakend.clock import SystemClock
+from bakend.settings import Loaded, Mode, ensure_secret
+from bakend.version import VERSION
+
+_log = logging.getLogger("bakend.app")
+
+
+@click.command()
+@config_option
+@click.option("--host", metavar="ADDRESS", help="Listen on this address only.")
+@click.option("--port", metavar="PORT", help="Listen on this port.")
+@click.option("--watch", is_flag=True, help="The same as `bak dev`.")
+@click.pass_obj
+def start(project: Project, host: str | None, port: str | None, watch: bool) -> int:
+    """Serve the project, on all addresses, until SIGTERM or Ctrl-C.
+
+    New collections in collections/*.json are created. A file that differs from the database changes
+    nothing: the log says so, and `bak migrate apply` does it.
+    """
+    return _serve(project, "dev" if watch else "start", {"host": host, "port": port})
+
+
+@click.command()
+@config_option
+@click.option("--host", metavar="ADDRESS", help="Listen on this address, not only on 127.0.0.1.")
+@click.option("--port", metavar="PORT", help="Listen on this port.")
+@click.pass_obj
+def dev(project: Project, host: str | None, port: str | None) -> int:
+    """Serve the project on this machine for development.
+
+    As `bak start`, but only for this machine, with pages on localhost allowed to call, and with
+    collections/*.json applied as they are saved, as far as no stored value is lost.
+    """
+    return _serve(project, "dev", {"host": host, "port": port})
+
+
+def _serve(project: Project, mode: Mode, flags: Mapping[str, object]) -> int:
+    stopper = _Stopper()  # before anything else: a signal is never too early
+    loaded = project.load(mode=mode, flags=flags)
+    if loaded.is_missing:
+        made = scaffold(loaded.project, title=loaded.project.name)
+        click.echo(f"Created Bakend project at {made}")
+        loaded = project.load(mode=mode, flags=flags)
+    settings, clock = loaded.settings, SystemClock()
+    log = logs.configure(level=settings.log_level, clock=clock, log_file=settings.log_file)
+    try:
+        _say_what_is_odd(loaded)
+        if settings.auth_jwt_secret is None:
+            ensure_secret(loaded.project)
+        app = App(settings, loaded.project, clock=clock)
+        stopper.app = app
+        try:
+            app.open()
+            addresses = app.listen(develops=mode == "dev")
+            _banner(addresses)
+            app.serve()
+            _log.info("Stopped")
+        finally:
+            app.close()
+    finally:
+        log.close()
+    return 0
+
+
+class _Stopper:
+    """SIGTERM and SIGINT, from the first moment on."""
+
+    def __init__(self) -> None:
+        self.app: App | None = None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        if self.app is None:  # nothing is open yet
+            raise SystemExit(0)
+        _log.info("Shutting down: %s", signal.Signals(number).name)
+        self.app.stop()
+
+
+def _say_what_is_odd(loaded: Loaded) -> None:
+    for warning in loaded.warnings:
+        _log.warning("%s", warning)
+
+
+def _banner(addresses: list[tuple[str, int]]) -> None:
+    for host, port in addresses:
+        _log.info("Listening on %s port %d", host, port)
+    click.echo(
+        f"Bakend v{VERSION}\n\nDatabase: ready\nAPI: ready\n\nListening on :{addresses[0][1]}"
+    )

@@ -1,0 +1,269 @@
+"""One client's connection: Waitress' channel, and what it needs to end well.
+
+Two kinds of threads meet here. The *loop* (the thread in `Server.run`) reads, parses, flushes and
+closes. A `waitress-N` thread runs `service()`: it takes the first of `requests`, answers it into
+the out-buffers and queues the connection again while there are more. `requests` and `request` (the
+one that is still arriving) are guarded by `requests_lock`, the out-buffers by `outbuf_lock`; only
+the loop closes the socket, so a look at the descriptor from the loop needs neither.
+
+A connection is in one of these states, and `readable()` and `writable()` follow from them:
+
+    idle        no request has begun, nothing to send: may be closed at any time
+    arriving    part of a request is here
+    busy        requests queued or running; nothing is read meanwhile
+    flushing    an answer is not sent yet
+    lingering   the last answer is sent and the sending side is shut, what arrives is dropped
+
+Lingering exists because closing a socket on which unread bytes lie makes the kernel send a reset,
+and a reset may take the answer out of the client's hands before it is read (RFC 9112 9.6). Whoever
+is refused in the middle of a body is told so, and may go on sending for a while; no thread waits.
+
+Waitress keeps time with `time.time()` and closes by one limit. Here `active_at` and the deadlines
+are on the given clock, and the server asks each connection once a second whether it `is_overdue()`.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from waitress.adjustments import Adjustments  # type: ignore[import-untyped]  # ships no types
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
+
+from bakend.clock import Clock
+from bakend.errors import BakendError
+from bakend.server.limits import BodyLimits
+from bakend.server.parser import RequestParser
+from bakend.server.tasks import ApplicationAnswer, RefusalAnswer
+
+HEAD_TIMEOUT_S: Final = 30
+"""For a whole head, from its first byte. It fits a few packets; nginx allows 60 s, Apache 20 s."""
+
+BODY_TIMEOUT_S: Final = 60
+BODY_PROGRESS_BYTES: Final = 1_024
+"""So much of a body must arrive in each such time: nginx's time, and slower than any modem."""
+
+FLUSH_TIMEOUT_S: Final = 60
+"""Without a byte taken. A client that stops reading may hold a thread, so it may not for ever."""
+
+KEEP_ALIVE_S: Final = 75
+"""Idle. Proxies keep theirs for 60 s; the side that closes first should be the one that asks."""
+
+LINGER_S: Final = 5
+LINGER_BYTES: Final = 16 * 1024 * 1024
+"""How long, and how much, a refused client may go on sending before the connection closes."""
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+ErrorResponse = Callable[[BakendError, int], tuple[int, list[tuple[str, str]], bytes]]
+"""Turns an error and a status into status, headers and body. Any thread."""
+
+_log = logging.getLogger("bakend.server")
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Shared:
+    """What the connections of one server have in common; it stands for Waitress' server object."""
+
+    application: Callable[..., Any]
+    error_response: ErrorResponse
+    body_limits: BodyLimits
+    clock: Clock
+    adj: Adjustments
+    add_task: Callable[[Channel], None]
+    """Puts a connection with a request into the queue of the `waitress-N` threads."""
+    pull_trigger: Callable[[], None]
+    """Wakes the loop, from any thread."""
+    effective_port: int
+    server_name: str
+    is_stopping: bool = False
+    """Set once, by `Server.stop`: from then on a connection's last answer says that it closes."""
+    active_channels: dict[int, Channel] = field(default_factory=dict)
+    """By descriptor; only the loop changes it."""
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
+    """One client's connection; the methods named below run on the loop, `service()` does not."""
+
+    task_class = ApplicationAnswer
+    error_task_class = RefusalAnswer
+    logger = _log
+    request: RequestParser | None
+    requests: list[RequestParser]
+
+    def __init__(self, shared: Shared, sock: socket.socket, address: Any, map: Any) -> None:
+        self.active_at = shared.clock.monotonic()
+        """When bytes last came or went."""
+        self._reads_on = False
+        self._lingers_until: float | None = None
+        self._dropped_bytes = 0
+        super().__init__(shared, sock, address, shared.adj, map=map)
+
+    def parser_class(self, adj: Adjustments) -> RequestParser:
+        """Return the parser of the next request: a factory, where the base has a class."""
+        return RequestParser(adj, self.server.body_limits)
+
+    # Reading and writing: the loop.
+
+    def readable(self) -> bool:
+        """Return whether bytes are wanted."""
+        return self._lingers_until is not None or bool(super().readable())
+
+    def handle_read(self) -> None:
+        """Read once; also when there may be nothing to read."""
+        try:
+            data = self.socket.recv(self.adj.recv_bytes)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.handle_close()
+            return
+        self.active_at = self.server.clock.monotonic()
+        if self._lingers_until is None:
+            self.received(data)
+            return
+        self._dropped_bytes += len(data)
+        if self._dropped_bytes > LINGER_BYTES:
+            self.handle_close()
+
+    def handle_write(self) -> None:
+        """Send what there is, then close or linger where that was the last."""
+        if not self.connected:
+            return  # closed a moment ago, by the read of the same event
+        if not (self._reads_on and self.close_when_flushed) or self.will_close:
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some)
+        if self.will_close:
+            self.handle_close()
+        elif self.connected and not self.total_outbufs_len:
+            self._linger()
+
+    def _flush_some(self, do_close: bool = True) -> bool:
+        has_sent = bool(super()._flush_some(do_close=do_close))
+        if has_sent:
+            self.active_at = self.server.clock.monotonic()
+        return has_sent
+
+    def handle_close(self) -> None:
+        """Close, and give back the body that was still arriving."""
+        super().handle_close()
+        request, self.request = self.request, None
+        if request is not None:
+            request.close()
+
+    def handle_expt(self) -> None:
+        """Close on urgent data: HTTP has none, and unread it would wake the loop for ever."""
+        self.handle_close()
+
+    def handle_error(self) -> None:
+        """Close after an exception in one of the handlers above; the others' connections go on."""
+        _log.exception("a connection failed")
+        self.handle_close()
+
+    # Deciding: the loop.
+
+    def is_idle(self) -> bool:
+        """Return whether it can be closed without anybody missing anything that was read."""
+        with self.requests_lock:
+            request = self.request
+            return not (
+                self.requests
+                or self.total_outbufs_len
+                or self.close_when_flushed
+                or self._lingers_until is not None
+                or (request is not None and request.has_begun())
+            )
+
+    def settle(self) -> bool:
+        """Read what lies in the kernel if it is idle; return whether it still is, or is gone."""
+        if self.connected and self.is_idle():
+            self.handle_read()
+            return not self.connected or self.is_idle()
+        return not self.connected
+
+    def is_overdue(self, now: float) -> bool:
+        """Return whether the client has let one of the times above pass; asked once a second."""
+        if self._lingers_until is not None:
+            return now >= self._lingers_until
+        quiet_s = now - self.active_at
+        if self.total_outbufs_len:
+            return quiet_s >= FLUSH_TIMEOUT_S
+        if self.requests:
+            return False  # the application may take its time
+        request = self.request
+        if request is None or not request.has_begun():
+            return quiet_s >= KEEP_ALIVE_S
+        if request.checked_at is None:
+            request.checked_at = now
+        if not request.headers_finished:
+            return bool(now - request.checked_at >= HEAD_TIMEOUT_S)
+        if now - request.checked_at < BODY_TIMEOUT_S:
+            return False
+        progress = request.body_bytes_received - request.checked_bytes
+        request.checked_at, request.checked_bytes = now, request.body_bytes_received
+        return bool(progress < BODY_PROGRESS_BYTES)
+
+    def refuse(self, error: BakendError, status: int) -> None:
+        """Answer with an error at once, from the loop, and close."""
+        request = self.parser_class(self.adj)
+        request.refuse(error, status)
+        RefusalAnswer(self, request).service()
+        self.close_when_flushed = True
+
+    def _linger(self) -> None:
+        self.close_when_flushed = False
+        self._lingers_until = self.server.clock.monotonic() + LINGER_S
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.handle_close()
+
+    # Answering: a `waitress-N` thread, and the loop in refuse() and received().
+
+    def service(self) -> None:
+        """Answer the first request."""
+        super().service()
+        if not self.connected:
+            self.cancel()
+
+    def send_continue(self) -> None:
+        """Tell the client to send its body.
+
+        The base does the same without asking whether the socket is still open, and may close it
+        from a `waitress-N` thread. `write_soon` may wait for the loop, which may wait for
+        `requests_lock`, held here.
+        """
+        assert self.request is not None
+        self.request.expect_continue = False
+        self.sent_continue = True
+        with self.outbuf_lock:
+            if self.connected:
+                self.outbufs[-1].append(CONTINUE)
+                self.current_outbuf_count += len(CONTINUE)
+                self.total_outbufs_len += len(CONTINUE)
+                self._flush_exception(self._flush_some, do_close=False)
+
+    def ends_with_this(self) -> bool:
+        """Return whether the answer whose head is being built is the connection's last."""
+        if not self.server.is_stopping:
+            return False
+        with self.requests_lock:
+            request = self.request
+            return len(self.requests) <= 1 and not (request is not None and request.has_begun())
+
+    def reads_on_after_close(self) -> None:
+        """Let the client finish sending, for a while, when the answer has been flushed."""
+        self._reads_on = True
+
+    def cancel(self) -> None:
+        """Give back the bodies of requests that no thread will answer any more."""
+        with self.requests_lock:
+            for request in self.requests:
+                request.close()
+            self.requests = []

@@ -1,0 +1,123 @@
+"""The test kit: a project in a temporary folder, a clock that moves when told to, what was emitted.
+
+Used by Bakend's own tests; nothing in the package imports it.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from bakend.app import App
+from bakend.clock import Clock, SystemClock
+from bakend.events.event import Event
+from bakend.settings import Settings
+
+
+class FakeClock:
+    """A clock that stands still until it is advanced.
+
+    Thread: any. `wait` and `pause` return when the clock was moved far enough, or, for `wait`, when
+    the event is set or the condition notified.
+    """
+
+    def __init__(self, moment: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+        self._began = moment
+        self._elapsed_s = 0.0
+        self._moved = threading.Condition()
+
+    def now(self) -> datetime:
+        """Return the moment that the clock shows."""
+        return self._began + timedelta(seconds=self._elapsed_s)
+
+    def monotonic(self) -> float:
+        """Return how far the clock was advanced, in seconds."""
+        return self._elapsed_s
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; whoever waited for this moment goes on."""
+        with self._moved:
+            self._elapsed_s += seconds
+            self._moved.notify_all()
+
+    def wait(self, condition: threading.Event | threading.Condition, timeout_s: float) -> bool:
+        """Wait for an event or a held condition, or until the clock was moved past the timeout."""
+        until = self._elapsed_s + timeout_s
+        while self._elapsed_s < until:
+            # A short real wait between looks: the event's own lock is not ours to wait on.
+            if condition.wait(0.005):
+                return True
+        return isinstance(condition, threading.Event) and condition.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Wait until the clock was moved so far."""
+        until = self._elapsed_s + seconds
+        with self._moved:
+            while self._elapsed_s < until:
+                self._moved.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class TestProject:
+    """An opened project with a client that calls its API without a socket."""
+
+    __test__ = False  # for pytest: not a test, though its name begins like one
+
+    app: App
+    client: FlaskClient
+    folder: Path
+
+    def events(self, *, after: int = 0) -> list[Event]:
+        """Return the events in the log behind a number."""
+        with self.app.database.read() as snapshot:
+            return self.app.event_log.since(snapshot, after, limit=10_000)
+
+    def last_event(self) -> int:
+        """Return the number of the last event."""
+        with self.app.database.read() as snapshot:
+            return self.app.event_log.end(snapshot)
+
+
+@contextmanager
+def temporary_project(
+    collections: Sequence[Mapping[str, Any]] = (),
+    *,
+    settings: Mapping[str, Any] | None = None,
+    clock: Clock | None = None,
+    folder: Path | None = None,
+) -> Iterator[TestProject]:
+    """Open a project in a new folder, and take it away afterwards.
+
+    Args:
+        collections: Definitions, written to `collections/` and served.
+        settings: Fields of `Settings` that differ from their defaults.
+        clock: The machine's, if none is given.
+        folder: Take this folder instead, and leave it there.
+    """
+    with tempfile.TemporaryDirectory(prefix="bakend-test-") as made:
+        folder = Path(made) if folder is None else folder
+        (folder / "collections").mkdir(exist_ok=True)
+        for each in collections:
+            (folder / "collections" / f"{each['name']}.json").write_text(json.dumps(each))
+        configured = replace(
+            Settings(database=folder / "bakend.db", storage=folder / "storage"), **(settings or {})
+        )
+        app = App(configured, folder, clock=clock or SystemClock())
+        try:
+            app.open()
+            app.collection_files.serve(changes=False)
+            wsgi_app = app.wsgi_app()
+            assert isinstance(wsgi_app, Flask)
+            yield TestProject(app, wsgi_app.test_client(), folder)
+        finally:
+            app.close()
