@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from hypothesis import example, given
@@ -106,7 +107,8 @@ def steps(root: Node, text: str, most: int) -> int:
     def count_up() -> None:
         nonlocal count
         count += 1
-        assert count <= most
+        if count > most:
+            raise OverflowError
 
     def ends(node: Node, at: int) -> Iterator[int]:
         match node:
@@ -145,9 +147,10 @@ def steps(root: Node, text: str, most: int) -> int:
         if not node.is_lazy and times >= node.least:
             yield at
 
-    for start in range(len(text) + 1):
-        if any(True for _ in ends(root, start)):
-            break
+    with suppress(OverflowError):
+        for start in range(len(text) + 1):
+            if any(True for _ in ends(root, start)):
+                break
     return count
 
 
@@ -184,7 +187,8 @@ def test_a_plain_pattern_needs_few_steps_on_every_text(
     root = parse(pattern)
     verdict = judge(root, text_length=len(text))
     if verdict.is_plain:
-        assert steps(root, text, most=2 * verdict.steps) > 0 or not pattern
+        most = 2 * verdict.steps
+        assert steps(root, text, most) <= most
 
 
 @given(st.lists(st.sampled_from(PARTS)).map("".join) | st.text())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from typing import Final
 from urllib.parse import urlsplit
 
 import click
@@ -13,7 +14,12 @@ from bakend.cli.project import Project, config_option, warn
 from bakend.settings import rows
 from bakend.version import VERSION
 
-ANSWER_MAX_BYTES = 64 * 1024
+ANSWER_MAX_BYTES: Final = 64 * 1024
+
+_CONNECTIONS: Final = {
+    "http": http.client.HTTPConnection,
+    "https": http.client.HTTPSConnection,
+}
 
 
 @click.command()
@@ -52,7 +58,12 @@ def _written(value: object) -> str:
 @config_option
 @click.option("--url", metavar="URL", help="Ask this server, not the one of the project.")
 @click.option(
-    "--timeout", default=5.0, show_default=True, metavar="SECONDS", help="Wait so long at the most."
+    "--timeout",
+    type=click.FloatRange(min=0.001, max=3_600),
+    default=5.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait so long for each step of the answer.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 @click.pass_obj
@@ -76,24 +87,28 @@ def _ask(url: str, timeout_s: float) -> tuple[dict[str, str], str | None]:
     """Return the answer of `/health`, and what is wrong with it."""
     try:
         parts = urlsplit(url)
-        kind = (
-            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        )
-        if not parts.hostname:
-            return {}, "not a URL; write http://HOST:PORT"
-        connection = kind(parts.hostname, parts.port, timeout=timeout_s)
+        host, port = parts.hostname, parts.port
+    except ValueError:  # a port that is none, half a bracket
+        host, port = None, None
+    if not host or parts.scheme not in _CONNECTIONS:
+        return {}, "not a URL; write http://HOST:PORT"
+    try:
+        connection = _CONNECTIONS[parts.scheme](host, port, timeout=timeout_s)
         try:
             connection.request("GET", f"{parts.path.rstrip('/')}/health")
             response = connection.getresponse()
-            answer = json.loads(response.read(ANSWER_MAX_BYTES))
+            content = response.read(ANSWER_MAX_BYTES)
         finally:
             connection.close()
+        answer = json.loads(content) if response.status == 200 else None
     except TimeoutError:
         return {}, f"no answer within {timeout_s:g} s"
     except OSError as error:
         return {}, f"no answer: {error.strerror or error}"
-    except (ValueError, http.client.HTTPException):
+    except (ValueError, RecursionError, http.client.HTTPException):
         return {}, "the answer is not one of Bakend"
-    if response.status != 200 or not isinstance(answer, dict) or answer.get("status") != "ok":
+    if response.status != 200:
         return {}, f"not well: it answered {response.status}"
+    if not isinstance(answer, dict) or answer.get("status") != "ok" or "version" not in answer:
+        return {}, "the answer is not one of Bakend"
     return {str(key): str(value) for key, value in answer.items()}, None

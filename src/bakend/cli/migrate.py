@@ -13,6 +13,7 @@ from bakend.errors import DestructiveChangeError
 
 
 @click.group()
+@config_option
 def migrate() -> None:
     """Compare collections/*.json with the database, and apply them."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -80,7 +82,7 @@ class Project:
         warn(loaded)
         settings = loaded.settings
         with tempfile.TemporaryDirectory(prefix="bak-") as nowhere:
-            if not writes and not settings.database.exists():
+            if not writes and _is_absent(settings.database):
                 settings = replace(settings, database=Path(nowhere) / "empty.db")
             app = App(settings, loaded.project, clock=SystemClock())
             try:
@@ -88,6 +90,14 @@ class Project:
                 yield app
             finally:
                 app.close()
+
+
+def _is_absent(database: Path) -> bool:
+    """True also for an empty file, as `touch` or a start that was killed at once leaves it."""
+    try:
+        return database.stat().st_size == 0
+    except OSError:
+        return not database.exists()
 
 
 def warn(loaded: Loaded) -> None:
@@ -124,11 +134,16 @@ def init(name: str | None) -> None:
     folder = Path.cwd() / (name or "")
     made = scaffold(folder, title=name or folder.name)
     click.echo(f"Created Bakend project at {made}")
-    click.echo(f"Next:  {f'cd {name} && ' if name else ''}bak dev")
+    click.echo(f"Next:  {f'cd {shlex.quote(name)} && ' if name else ''}bak dev")
 
 
-def scaffold(folder: Path, *, title: str) -> Path:
-    """Make a project and return its folder, absolute.
+def scaffold(folder: Path, *, title: str, config: str = "bakend.json") -> Path:
+    """Make a project and return its folder, absolute. Where that fails, nothing is left of it.
+
+    Args:
+        folder: Missing, or empty but for a new repository.
+        title: Heading of its README.
+        config: Name of its config file.
 
     Raises:
         InvalidInputError: There is something else.
@@ -136,24 +151,48 @@ def scaffold(folder: Path, *, title: str) -> Path:
     """
     folder = Path(folder).resolve()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(each.name != ".git" for each in folder.iterdir()):
-            raise InvalidInputError(
-                f"Directory is not empty: {folder}", hint="name another folder: bak init NAME"
-            )
-        for each in FOLDERS:
-            (folder / each).mkdir()
-        ensure_secret(folder)
-        (folder / ".gitignore").write_text("".join(f"{line}\n" for line in IGNORED))
-        (folder / "README.md").write_text(_readme(title))
-        # Last, because it is what makes the folder a project.
-        (folder / "bakend.json").write_text(f"{json.dumps(dict(CONFIG), indent=2)}\n")
+        with ExitStack() as undo:
+            for each in reversed([folder, *folder.parents]):
+                if not each.exists():
+                    _make_folder(each, undo)
+            if any(each.name != ".git" for each in folder.iterdir()):
+                raise InvalidInputError(
+                    f"Directory is not empty: {folder}", hint="name another folder: bak init NAME"
+                )
+            for name in FOLDERS:
+                _make_folder(folder / name, undo)
+            undo.callback(shutil.rmtree, folder / ".bakend", ignore_errors=True)
+            ensure_secret(folder)
+            _write(folder / ".gitignore", "".join(f"{line}\n" for line in IGNORED), undo)
+            _write(folder / "README.md", _readme(title), undo)
+            # Last, because it is what makes the folder a project.
+            _write(folder / config, f"{json.dumps(dict(CONFIG), indent=2)}\n", undo)
+            undo.pop_all()
     except OSError as error:
         raise NotWritableError(
-            f"The project cannot be made at {folder}: {error.strerror}",
+            f"The project cannot be made at {folder}: {error.strerror or error}",
             hint="choose a folder that you may write to",
         ) from error
     return folder
+
+
+def _make_folder(folder: Path, undo: ExitStack) -> None:
+    folder.mkdir()
+    undo.callback(_remove, folder)
+
+
+def _write(path: Path, text: str, undo: ExitStack) -> None:
+    with path.open("x", encoding="utf-8") as file:
+        undo.callback(_remove, path)
+        file.write(text)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # a folder into which somebody has put something stays
+        if path.is_dir():
+            path.rmdir()
+        else:
+            path.unlink()
 
 
 def _readme(title: str) -> str:

@@ -52,7 +52,7 @@ def _serve(project: Project, mode: Mode, flags: Mapping[str, object]) -> int:
     stopper = _Stopper()  # before anything else: a signal is never too early
     loaded = project.load(mode=mode, flags=flags)
     if loaded.is_missing:
-        made = scaffold(loaded.project, title=loaded.project.name)
+        made = scaffold(loaded.project, title=loaded.project.name, config=loaded.config.name)
         click.echo(f"Created Bakend project at {made}")
         loaded = project.load(mode=mode, flags=flags)
     settings, clock = loaded.settings, SystemClock()
@@ -84,10 +84,10 @@ class _Stopper:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
 
-    def _stop(self, number: int, _frame: FrameType | None) -> None:
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        # No log line here: the thread may be in the middle of one, and hold the lock of the log.
         if self.app is None:  # nothing is open yet
             raise SystemExit(0)
-        _log.info("Shutting down: %s", signal.Signals(number).name)
         self.app.stop()
 
 

@@ -25,6 +25,7 @@ from bakend.collections.field_definition import (
     shortened,
 )
 from bakend.errors import DefinitionError
+from bakend.events.event import NAMESPACES
 
 __all__ = [
     "MAX_FIELDS",
@@ -58,7 +59,7 @@ RESERVED_NAMES: Final = frozenset(
         # first words under /api, and beside it
         *("admin", "auth", "realtime", "storage", "health"),
         # first words of events that are not about records
-        *("function", "job", "system"),
+        *NAMESPACES,
     }
 )
 RESERVED_PREFIXES: Final = ("sqlite_", "bakend_", "idx_")

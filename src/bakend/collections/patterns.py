@@ -24,7 +24,10 @@ from bakend.collections.pattern_judge import MAX_TEXT, judge
 from bakend.collections.pattern_syntax import PatternError
 
 LIMIT_S: Final = 0.1
-"""Most seconds of one check in the helper."""
+"""Most seconds that one check may compute in the helper, which ends itself then."""
+_PATIENCE: Final = 20
+"""How many times the limit an answer is waited for: a helper that gets a twentieth of a core still
+finishes in time, and one that hangs for another reason holds up a request for 2 s."""
 _START_S: Final = 10.0
 """Most seconds until the helper is ready; it takes 20 ms where nothing else runs."""
 
@@ -119,7 +122,7 @@ class PatternRunner:
             except OSError:  # somebody ended it since the last check
                 self._stop()
                 continue
-            answer = _read(helper.stdout.fileno(), self._limit_s)
+            answer = _read(helper.stdout.fileno(), self._limit_s * _PATIENCE)
             if answer in (b"1\n", b"0\n"):
                 return answer == b"1\n"
             break
@@ -131,7 +134,10 @@ class PatternRunner:
             return None
         source = importlib_resources.files("bakend.collections") / "pattern_worker.py"
         self._helper = helper = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", source.read_text(encoding="utf-8")],
+            [
+                *(sys.executable, "-I", "-S", "-c", source.read_text(encoding="utf-8")),
+                str(self._limit_s),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

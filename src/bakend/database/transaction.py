@@ -7,7 +7,7 @@ the events that its changes mean; they enter the log just before the commit, or 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -77,11 +77,6 @@ class Transaction(Snapshot):
         """Run one statement and return how many rows it changed (-1 where SQLite doesn't count)."""
         with translated():
             return self._connection.execute(sql, parameters).rowcount
-
-    def execute_many(self, sql: str, rows: Iterable[Parameters]) -> int:
-        """Run one statement for many rows."""
-        with translated():
-            return self._connection.executemany(sql, rows).rowcount
 
     def emit(self, draft: Draft) -> None:
         """Tell what happened; it becomes an event if and only if this transaction commits."""

@@ -16,7 +16,7 @@ from bakend.access import GuardFor
 from bakend.clock import Clock, to_text
 from bakend.collections.catalog import Catalog, Table
 from bakend.collections.definition import Collection, Field
-from bakend.collections.patterns import Pattern
+from bakend.collections.fields import SqlValue
 from bakend.database.connection import Database
 from bakend.database.transaction import Snapshot, Transaction
 from bakend.errors import Fault, RecordNotFoundError, ValidationError
@@ -57,7 +57,7 @@ class RecordStore:
         catalog: Catalog,
         *,
         clock: Clock,
-        matches: Callable[[Pattern, str], bool | None],
+        matches: validation.Matches,
         user_exists: Exists,
         file_exists: Exists,
         list_max: int,
@@ -228,7 +228,7 @@ class RecordStore:
         *,
         record_id: str | None,
         before: Record | None = None,
-    ) -> dict[str, Any]:
+    ) -> dict[str, SqlValue]:
         """Return what is to be written, by field, or raise every fault at once."""
         collection = table.collection
         if (
@@ -236,26 +236,22 @@ class RecordStore:
         ):  # its definition changed since the body was checked
             creates = record_id is None
             checked = self._check_against(collection, checked.body, guard_for, creates=creates)
-        faulty = {fault.field for fault in checked.faults}
         faults = list(checked.faults)
-        values: dict[str, Any] = {}
+        faulty = {fault.field for fault in faults}
         for field in collection.fields:
-            if field.name not in checked.body or field.name in faulty:
-                continue
-            value = checked.body[field.name]
-            stored = None if value is None else field.type.to_sqlite(value)
-            values[field.name] = stored
-            if value is None or (before is not None and before[field.name] == value):
+            value = checked.body.get(field.name)
+            is_kept = before is not None and before[field.name] == value
+            if value is None or is_kept or field.name in faulty:
                 continue
             fault = self._reference_fault(tx, field, value) or self._unique_fault(
-                tx, table, field, stored, record_id
+                tx, table, field, value, record_id
             )
             if fault is not None:
                 faults.append(fault)
         if faults:
             order = {field.name: place for place, field in enumerate(collection.fields)}
             raise ValidationError(sorted(faults, key=lambda fault: order[fault.field]))
-        return values
+        return validation.values(collection, checked.body)
 
     def _reference_fault(self, tx: Transaction, field: Field, value: Any) -> Fault | None:
         if value == "":
@@ -277,8 +273,11 @@ class RecordStore:
         return target is not None and tx.one(*query.known(target, record_id)) is not None
 
     def _unique_fault(
-        self, tx: Transaction, table: Table, field: Field, stored: Any, record_id: str | None
+        self, tx: Transaction, table: Table, field: Field, value: Any, record_id: str | None
     ) -> Fault | None:
-        if not field.unique or tx.one(*query.taken(table, field.name, stored, record_id)) is None:
+        if not field.unique:
+            return None
+        stored = field.type.to_sqlite(value)
+        if tx.one(*query.taken(table, field.name, stored, record_id)) is None:
             return None
         return Fault(field.name, "unique", f'Field "{field.name}" must be unique')

@@ -118,6 +118,7 @@ class Server:
                 self._workers.start()
                 while not self._shared.is_stopping:
                     self._turn(TICK_S)
+                _log.info("Shutting down")
                 self._drain()
             finally:
                 self.close()
