@@ -12,7 +12,7 @@ import pytest
 SOURCE: Final = Path(__file__).parent.parent / "src" / "bakend"
 
 LAYERS: Final = (
-    ("ground", ("version", "errors", "clock", "ids")),
+    ("ground", ("version", "errors", "clock", "ids", "dashboard")),
     ("words", ("wire", "settings", "logs", "events.event", "expressions")),
     ("data", ("database",)),
     ("log", ("events.log", "events.bus")),
@@ -49,6 +49,7 @@ PURE: Final = (
     "errors",
     "wire",
     "events.event",
+    "paths",
     "access",
     "api.cors",
     "auth.identity",

@@ -13,6 +13,7 @@ from typing import Final
 from bakend.api.answers import refusal
 from bakend.api.app import Parts, WSGIApplication, create_wsgi_app
 from bakend.api.cors import Origins
+from bakend.api.dashboard import assets
 from bakend.auth.users import UserStore
 from bakend.clock import Clock
 from bakend.collections.catalog import Catalog
@@ -97,8 +98,12 @@ class App:
             migrate(self.database, report=_log.info)
             self.catalog.open()
 
-    def wsgi_app(self) -> WSGIApplication:
-        """Return the HTTP application."""
+    def wsgi_app(self, *, develops: bool = False) -> WSGIApplication:
+        """Return the HTTP application.
+
+        Args:
+            develops: Whether a rebuilt dashboard shows at once.
+        """
         origins = self._settings.cors_origins
         return create_wsgi_app(
             Parts(
@@ -106,6 +111,7 @@ class App:
                 records=self.records,
                 json_depth=self._settings.limits_json_depth,
                 trusted_proxies=self._settings.server_trusted_proxies,
+                dashboard=(assets(develops=develops) if self._settings.dashboard_enabled else None),
                 origins=Origins(
                     exact=frozenset(origins) - {LOCALHOST, "*"},
                     localhost=LOCALHOST in origins,
@@ -126,7 +132,7 @@ class App:
         self.collection_files.serve(changes=develops)
         settings = self._settings
         self._server = Server(
-            self.wsgi_app(),
+            self.wsgi_app(develops=develops),
             host=settings.host,
             port=settings.port,
             threads=settings.server_threads,

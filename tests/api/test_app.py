@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from bakend.api.app import normal_path
 from bakend.api.cors import Origins
 from bakend.testing import TestProject, temporary_project
 
@@ -153,25 +152,6 @@ def test_each_request_is_one_line_with_its_outcome(
     assert line.startswith("GET /api/todos 200 ")
     assert line.endswith(f"ms {answer.headers['X-Request-Id']}")
     assert "secret" not in line
-
-
-@pytest.mark.parametrize(
-    ("path", "normal"),
-    [
-        ("", "/"),
-        ("/", "/"),
-        ("//", "/"),
-        ("/api/posts/", "/api/posts"),
-        ("//api///posts", "/api/posts"),
-        ("/a/./b/../c", "/a/c"),
-        ("/../../a", "/a"),
-        ("/a/..", "/"),
-        ("/...", "/..."),
-    ],
-)
-def test_paths_in_normal_form(path: str, normal: str) -> None:
-    """Empty and dot segments and a slash at the end make no difference."""
-    assert normal_path(path) == normal
 
 
 def test_a_cut_list_says_so_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
 
-from bakend.api import health, records
+from bakend.api import dashboard, health, records
 from bakend.api.answers import COMMON_HEADERS
 from bakend.api.cors import Origins, cors_headers
 from bakend.api.errors import envelope, headers_of, status_of
@@ -32,6 +32,7 @@ from bakend.errors import (
     PayloadTooLargeError,
 )
 from bakend.ids import new_id
+from bakend.paths import normal_path
 from bakend.records.store import RecordStore
 
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -52,6 +53,8 @@ class Parts:
     json_depth: int
     origins: Origins
     trusted_proxies: Networks
+    dashboard: dashboard.Assets | None
+    """None where it is switched off."""
 
 
 def create_wsgi_app(parts: Parts) -> WSGIApplication:
@@ -61,6 +64,8 @@ def create_wsgi_app(parts: Parts) -> WSGIApplication:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.register_blueprint(health.routes())
+    if parts.dashboard is not None:
+        app.register_blueprint(dashboard.routes(parts.dashboard))
     app.register_blueprint(records.routes(parts.records, json_depth=parts.json_depth))
     _identify_requests(app, parts)
     _answer_errors(app)
@@ -170,14 +175,3 @@ def _normalised(app: WSGIApplication) -> WSGIApplication:
         return app(environ, start_response)
 
     return call
-
-
-def normal_path(path: str) -> str:
-    """Return a path without empty and dot segments and without a slash at its end."""
-    kept: list[str] = []
-    for segment in path.split("/"):
-        if segment == "..":
-            del kept[-1:]
-        elif segment not in ("", "."):
-            kept.append(segment)
-    return "/" + "/".join(kept)

@@ -118,7 +118,7 @@ class CollectionFiles:
         wanted = [
             found.definitions[plan.name]
             for plan in plans
-            if plan.has("create_collection") or (changes and not plan.is_destructive)
+            if plan.has("create_collection") or (changes and plan.steps and not plan.is_destructive)
         ]
         for plan in plans:
             if plan.steps and found.definitions[plan.name] not in wanted:
@@ -129,7 +129,8 @@ class CollectionFiles:
                     "; ".join(step.text for step in plan.steps),
                     " --destructive" if plan.is_destructive else "",
                 )
-        self._apply_by_itself(wanted)
+        if wanted:  # else a start would wait for whoever is writing just now
+            self._apply_by_itself(wanted)
 
     def _apply_by_itself(self, wanted: Sequence[dict[str, Any]]) -> None:
         try:

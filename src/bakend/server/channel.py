@@ -31,12 +31,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from waitress.adjustments import Adjustments  # type: ignore[import-untyped]  # ships no types
-from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
+from waitress.channel import (  # type: ignore[import-untyped]
+    ClientDisconnected,
+    HTTPChannel,
+)
 
 from bakend.clock import Clock
 from bakend.errors import BakendError
 from bakend.server.limits import BodyLimits
 from bakend.server.parser import RequestParser
+from bakend.server.spool import AnswerBuffer
 from bakend.server.tasks import ApplicationAnswer, RefusalAnswer
 
 HEAD_TIMEOUT_S: Final = 30
@@ -93,6 +97,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
     logger = _log
     request: RequestParser | None
     requests: list[RequestParser]
+    will_close: Any  # a bool, and any call may change it
 
     def __init__(self, shared: Shared, sock: socket.socket, address: Any, map: Any) -> None:
         self.active_at = shared.clock.monotonic()
@@ -101,6 +106,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
         self._lingers_until: float | None = None
         self._dropped_bytes = 0
         super().__init__(shared, sock, address, shared.adj, map=map)
+        self.outbufs = [AnswerBuffer(shared.adj.outbuf_overflow)]
 
     def parser_class(self, adj: Adjustments) -> RequestParser:
         """Return the parser of the next request: a factory, where the base has a class."""
@@ -231,6 +237,16 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
         super().service()
         if not self.connected:
             self.cancel()
+
+    def write_soon(self, data: Any) -> int:
+        """Take a piece of an answer; close where neither the socket nor the disk can take it."""
+        try:
+            return int(super().write_soon(data))
+        except OSError as failure:
+            # Part of it may be in the buffer: nothing that is sent from there would be right.
+            self.will_close = True
+            self.server.pull_trigger()
+            raise ClientDisconnected from failure
 
     def send_continue(self) -> None:
         """Tell the client to send its body.

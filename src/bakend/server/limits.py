@@ -7,6 +7,8 @@ import resource
 from collections.abc import Mapping
 from typing import Final
 
+from bakend.paths import normal_path
+
 DESCRIPTOR_RESERVE: Final = 256
 """Descriptors beside one per connection: three per database connection and thread, bodies and
 answers that lie in temporary files, log files, refused connections that are still being read."""
@@ -34,17 +36,8 @@ class BodyLimits:
 
 
 def _normal(path: str) -> str:
-    """Return a path as the router sees it, without empty and dot segments, with a slash at its end.
-
-    Were `/upload/../posts` held to the limit of `/upload`, every route would have the largest one.
-    """
-    kept: list[str] = []
-    for segment in path.split("/"):
-        if segment == "..":
-            del kept[-1:]
-        elif segment not in ("", "."):
-            kept.append(segment)
-    return "/".join(["", *kept, ""])
+    """Return a path in normal form with a slash at its end, so that prefixes end at segments."""
+    return normal_path(path).rstrip("/") + "/"
 
 
 def size_text(size_bytes: int) -> str:
