@@ -16,6 +16,7 @@
     ├─ SettingsError                 (never on the wire)    settings or project are wrong
     ├─ AddressInUseError             (never on the wire)
     ├─ NotWritableError              (never on the wire)    a folder or file cannot be written
+    ├─ PackageError                  (never on the wire)    a package for the user's code cannot be had
     └─ DatabaseError                 internal_error
        ├─ DatabaseBusyError          unavailable            another process holds the write lock
        ├─ StorageFullError           insufficient_storage   no space left for a write
@@ -155,6 +156,10 @@ class AddressInUseError(BakendError):
 
 class NotWritableError(BakendError):
     """Raised when a folder or file of the project cannot be written."""
+
+
+class PackageError(BakendError):
+    """Raised when a package for the user's own code cannot be had in the version asked for."""
 
 
 class DatabaseError(BakendError):

@@ -20,6 +20,14 @@ from bakend.errors import (
     ValidationError,
 )
 from bakend.events.event import Draft
+from bakend.testing import FakeClock
+
+
+class WaitingClock(FakeClock):
+    """A clock for one thread: its pauses pass at once."""
+
+    def pause(self, seconds: float) -> None:
+        self.advance(seconds)
 
 
 class Journal:
@@ -184,6 +192,35 @@ def test_all_who_waited_long_enough_give_up_together(database: Database) -> None
     assert max(waited) < 8 * 0.2 / 2  # eight timeouts in a row would be 1.6 s
     add(database, "one")
     assert texts(database) == ["one"]
+
+
+def test_a_latecomer_is_refused_soon(tmp_path: Path) -> None:
+    """Once others have waited for the whole timeout, whoever comes next waits for a moment only."""
+    clock = WaitingClock()
+    database = Database(tmp_path / "data.db", clock=clock, busy_timeout_s=5)
+    database.open()
+    with database.write() as tx:
+        tx.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)")
+    other = sqlite3.connect(database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    def wait_in_vain() -> float:
+        began = clock.monotonic()
+        with pytest.raises(DatabaseBusyError):
+            add(database, "never")
+        return clock.monotonic() - began
+
+    waited = [wait_in_vain(), wait_in_vain()]
+    clock.advance(10)  # nobody tries: the lock may have been free and taken again
+    waited.append(wait_in_vain())
+    other.execute("COMMIT")
+    other.close()
+    add(database, "one")
+    written = texts(database)
+    database.close()
+
+    assert waited == pytest.approx([5, 0.2, 5], abs=0.01)
+    assert written == ["one"]
 
 
 def test_writers_take_turns_and_none_is_lost(database: Database) -> None:

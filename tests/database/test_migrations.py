@@ -189,6 +189,17 @@ def test_a_newer_database_is_refused(database: Database) -> None:
     assert rows(database, "SELECT value FROM _bakend_meta") == [("5",)]
 
 
+def test_a_database_of_another_program_is_left_alone(database: Database) -> None:
+    """Tables without a version are somebody else's; nothing is added to them."""
+    with database.write() as tx:
+        tx.execute("CREATE TABLE theirs (id INTEGER)")
+
+    with pytest.raises(SettingsError, match="not one of Bakend"):
+        run(database)
+
+    assert rows(database, "SELECT name FROM sqlite_schema") == [("theirs",)]
+
+
 @pytest.mark.parametrize("value", ["", "four", "4.5"])
 def test_a_version_that_is_no_number_is_refused(database: Database, value: str) -> None:
     """A damaged version number is reported instead of guessed."""

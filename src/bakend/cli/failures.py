@@ -5,6 +5,7 @@
 |  2 | wrong usage |
 | 65 | the database is newer than this Bakend |
 | 69 | the address is in use, or no good answer came |
+| 70 | the executable is damaged |
 | 73 | a folder or file cannot be written |
 | 75 | held by another process, try again |
 | 78 | settings or project are wrong |
@@ -25,14 +26,18 @@ from bakend.errors import (
     SchemaTooNewError,
     SettingsError,
     StorageFullError,
+    UnavailableError,
 )
 
 USAGE: Final = 2
 NO_ANSWER: Final = 69
+DAMAGED: Final = 70
+"""Given by packaging/head/main.c: Python may not even start then."""
 
 EXIT_CODES: Final[dict[type[BakendError], int]] = {
     SchemaTooNewError: 65,
     AddressInUseError: NO_ANSWER,
+    UnavailableError: NO_ANSWER,
     NotWritableError: 73,
     StorageFullError: 73,
     DatabaseBusyError: 75,

@@ -4,8 +4,9 @@ Writers of this process stand in a queue and take turns in the order they came. 
 begins with BEGIN IMMEDIATE, so that a transaction never finds out half-way that another process
 was faster. Other processes may hold SQLite's write lock for a while. A writer waits for them, and
 gives up when this process as a whole got nowhere for `busy_timeout_s`: as long as others before it
-in the queue do get their turn, waiting is worth it; once nobody does, all who have waited that long
-give up together instead of one timeout after the other.
+in the queue do get their turn, waiting is worth it; once nobody does, all who wait give up together
+instead of one timeout after the other. Who comes then, while the lock is known to be held, tries
+for a moment only: a crowd is refused at once, and does not hold its threads for a timeout each.
 
 SQLite's own busy handler sleeps up to 100 ms between two tries, and a process that lets go only
 briefly would never be caught. So BEGIN is retried here every few milliseconds instead.
@@ -24,15 +25,29 @@ from typing import Final
 from bakend.clock import Clock
 from bakend.database.failures import translate
 from bakend.database.transaction import Snapshot, Transaction, translated
-from bakend.errors import DatabaseBusyError, DatabaseError, NotWritableError, SettingsError
+from bakend.errors import (
+    DatabaseBusyError,
+    DatabaseError,
+    NotWritableError,
+    SettingsError,
+    StorageFullError,
+)
 from bakend.events.event import Draft
 
+SQLITE_VERSION: Final = sqlite3.sqlite_version
 OLDEST_SQLITE: Final = (3, 38, 0)
 """RETURNING and ALTER TABLE DROP COLUMN came with 3.35, JSON as a built-in with 3.38."""
 
 BEGIN_RETRY_S: Final = 0.002
 """Pause between two tries of BEGIN: short enough to catch a gap between two transactions of another
 process, and 500 tries a second cost about one per cent of a core."""
+
+LATE_PATIENCE_S: Final = 0.2
+"""How long a writer waits that comes when others have waited for the whole timeout: a hundred times
+the pause above, enough to notice that the lock is free again."""
+
+STUCK_MEMORY_S: Final = 1.0
+"""Without a try for so long, nobody knows any more whether the lock was held all the time."""
 
 WAL_SIZE_LIMIT_BYTES: Final = 64 * 1024 * 1024
 """The write-ahead log is cut back to this after a checkpoint, so that one burst of writes doesn't
@@ -87,6 +102,7 @@ class Database:
         Raises:
             NotWritableError: The file or its folder cannot be written.
             SettingsError: The file is not a SQLite database, or SQLite is too old.
+            StorageFullError: The disk has no room for the files beside the database.
         """
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             raise SettingsError(
@@ -107,7 +123,7 @@ class Database:
             raise NotWritableError(
                 f"The database {self.path} cannot be opened for writing", hint=error.hint
             ) from error
-        except DatabaseBusyError:
+        except (DatabaseBusyError, StorageFullError):
             raise
         except DatabaseError as error:
             raise SettingsError([f"{self.path}: {error.message}"], hint=error.hint) from error
@@ -225,7 +241,10 @@ class Database:
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.Error as error:
                 ours = translate(error)
-                if not isinstance(ours, DatabaseBusyError) or self._queue.is_hopeless():
+                if not isinstance(ours, DatabaseBusyError):
+                    raise ours from error
+                self._queue.found_busy()
+                if self._queue.is_hopeless():
                     raise ours from error
                 self._clock.pause(BEGIN_RETRY_S)
             else:
@@ -304,6 +323,10 @@ class _Queue:
         """When the owner joined the queue, monotonic seconds."""
         self._progress_at = 0.0
         """When this process last began or committed, monotonic seconds."""
+        self._busy_since: float | None = None
+        """When another process was first found to hold the lock, if nothing succeeded since."""
+        self._busy_at = 0.0
+        """When that was last found so."""
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -338,10 +361,22 @@ class _Queue:
     def progressed(self) -> None:
         """Note that this process got something done."""
         self._progress_at = self._clock.monotonic()
+        self._busy_since = None
+
+    def found_busy(self) -> None:
+        """Note that another process holds the lock."""
+        now = self._clock.monotonic()
+        if self._busy_since is None or now - self._busy_at > STUCK_MEMORY_S:
+            self._busy_since = now
+        self._busy_at = now
 
     def is_hopeless(self) -> bool:
         """Tell whether the owner has waited long enough for other processes."""
         return self._clock.monotonic() >= self._give_up_at(self._came_at)
 
     def _give_up_at(self, came_at: float) -> float:
-        return max(came_at, self._progress_at) + self._patience_s
+        busy_since = self._busy_since
+        if busy_since is None or came_at < busy_since:
+            return max(came_at, self._progress_at) + self._patience_s
+        late_s = min(LATE_PATIENCE_S, self._patience_s)
+        return max(busy_since + self._patience_s, came_at + late_s)

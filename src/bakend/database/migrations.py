@@ -63,11 +63,17 @@ def require_readable(database: Database, *, newest: int | None = None) -> int:
 
     Raises:
         SchemaTooNewError: A newer Bakend wrote it.
-        SettingsError: It holds no version that could be understood.
+        SettingsError: It is another program's, or holds no version that could be understood.
     """
     newest = max(STEPS) if newest is None else newest
     with database.read() as snapshot:
         found = version(snapshot)
+        others = snapshot.value("SELECT count(*) FROM sqlite_schema")
+    if not found and others:
+        raise SettingsError(
+            [f"The database {database.path} is not one of Bakend: it has other tables"],
+            hint="set `database` to a file of its own",
+        )
     if found > newest:
         raise SchemaTooNewError(
             f"The database {database.path} has schema {found}, this Bakend knows up to {newest}",

@@ -60,6 +60,9 @@ LINGER_S: Final = 5
 LINGER_BYTES: Final = 16 * 1024 * 1024
 """How long, and how much, a refused client may go on sending before the connection closes."""
 
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", ""})
+"""They change nothing (RFC 9110 9.2.1); one that could not be read has none, and is refused."""
+
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 ErrorResponse = Callable[[BakendError, int], tuple[int, list[tuple[str, str]], bytes]]
@@ -97,6 +100,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
     logger = _log
     request: RequestParser | None
     requests: list[RequestParser]
+    current_outbuf_count: int
     will_close: Any  # a bool, and any call may change it
 
     def __init__(self, shared: Shared, sock: socket.socket, address: Any, map: Any) -> None:
@@ -230,6 +234,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
         except OSError:
             self.handle_close()
 
+    def next_may_write(self) -> bool:
+        """Return whether the first request may change something. Holding `requests_lock`."""
+        return bool(self.requests) and self.requests[0].command not in SAFE_METHODS
+
     # Answering: a `waitress-N` thread, and the loop in refuse() and received().
 
     def service(self) -> None:
@@ -241,7 +249,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
     def write_soon(self, data: Any) -> int:
         """Take a piece of an answer; close where neither the socket nor the disk can take it."""
         try:
-            return int(super().write_soon(data))
+            with self.outbuf_lock:
+                # The base does the same, for each request too, with a buffer of its own kind.
+                if self.current_outbuf_count >= self.adj.outbuf_high_watermark:
+                    self.outbufs.append(AnswerBuffer(self.adj.outbuf_overflow))
+                    self.current_outbuf_count = 0
+                return int(super().write_soon(data))
         except OSError as failure:
             # Part of it may be in the buffer: nothing that is sent from there would be right.
             self.will_close = True
