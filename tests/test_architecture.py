@@ -12,8 +12,8 @@ import pytest
 SOURCE: Final = Path(__file__).parent.parent / "src" / "bakend"
 
 LAYERS: Final = (
-    ("ground", ("version", "errors", "clock", "ids", "dashboard")),
-    ("words", ("wire", "settings", "logs", "events.event", "expressions")),
+    ("ground", ("version", "executable", "errors", "clock", "ids", "paths", "dashboard")),
+    ("words", ("wire", "settings", "logs", "events.event")),
     ("data", ("database",)),
     ("log", ("events.log", "events.bus")),
     ("nouns", ("auth", "collections", "storage")),
@@ -40,8 +40,13 @@ DOORS: Final = {
     "random": (),
     "secrets": ("ids",),
     "uuid": ("ids",),
-    "subprocess": ("collections.patterns",),
-    "signal": ("cli", "collections.pattern_worker"),  # the worker is a process of its own
+    "subprocess": ("collections.patterns", "usercode.packages.pip"),
+    "pip": ("usercode.packages.index_worker",),  # inside it only; the rest calls its command
+    "signal": (
+        "cli",
+        "__main__",
+        "collections.pattern_worker",
+    ),  # the worker is a process of its own
 }
 """Outside thing, to the parts that may import it."""
 

@@ -19,6 +19,8 @@ from bakend.paths import normal_path
         ("/../../a", "/a"),
         ("/a/..", "/"),
         ("/...", "/..."),
+        ("/a/../_//./b/../c/", "/_/b/../c"),
+        ("/_/../health", "/_/../health"),
     ],
 )
 def test_paths_in_normal_form(path: str, normal: str) -> None:

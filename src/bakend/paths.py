@@ -8,10 +8,13 @@ def normal_path(path: str) -> str:
 
     Were `/upload/../posts` taken as it is by one and as `/posts` by another, a request could borrow
     the larger limits of `/upload`.
+
+    Below `/_`, where paths are those of files, `..` stays and is refused there: no browser sends it
+    unless somebody has written it as `%2e%2e` or `..%2f`.
     """
     kept: list[str] = []
     for segment in path.split("/"):
-        if segment == "..":
+        if segment == ".." and kept[:1] != ["_"]:
             del kept[-1:]
         elif segment not in ("", "."):
             kept.append(segment)

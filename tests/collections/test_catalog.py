@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from bakend import access
+from bakend.collections.definition import RESERVED_NAMES
 from bakend.errors import (
     CollectionNotFoundError,
     DefinitionError,
     DestructiveChangeError,
     UnavailableError,
 )
+from bakend.events.event import NAMESPACES
 from bakend.records.query import ListQuery
 from bakend.testing import TestProject, temporary_project
 
@@ -341,9 +343,29 @@ def test_a_collection_of_the_original_is_served_with_the_columns_that_it_has(
 def test_names_cannot_clash_with_what_is_ours() -> None:
     """No collection takes a name of the API, of an event, of an index or of SQLite."""
     with temporary_project() as project:
-        for name in ("users", "auth", "system", "sqlite_x", "bakend_x", "idx_x"):
+        wsgi_app = project.client.application
+        routes = {rule.rule.split("/")[-1] for rule in wsgi_app.url_map.iter_rules()}
+        words = {word for word in routes if word.isidentifier() and word.islower()}
+        taken = words | RESERVED_NAMES | NAMESPACES | {"sqlite_x", "bakend_x", "idx_x"}
+        for name in sorted(taken - {"_"}):
             with pytest.raises(DefinitionError, match="reserved"):
                 change(project, notes(name=name))
+
+
+def test_a_collection_of_the_original_with_a_reserved_name_is_set_aside(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It cannot be reached, and the log says so."""
+    with temporary_project() as project:
+        with project.app.database.write() as tx:
+            tx.execute(
+                "INSERT INTO _collections (name, definition) VALUES"
+                ' (\'health\', \'{"name":"health","fields":[]}\')'
+            )
+            tx.execute("PRAGMA user_version = 1000")
+        project.app.catalog.open()
+
+        assert "its name is reserved" in caplog.text
 
 
 def test_the_samples_are_all_served(project: TestProject) -> None:

@@ -1,10 +1,11 @@
-"""A database as the original leaves it: schema 3, with the orphans that it makes."""
+"""What the original leaves: a database of schema 3 with the orphans that it makes, and a project."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 TABLES: Final = """
 CREATE TABLE _bakend_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL,
@@ -61,3 +62,77 @@ def make(path: Path, *, records: int = 3) -> None:
         )
     connection.commit()
     connection.close()
+
+
+CONFIG: Final = """{
+  "port": 8080,
+  "database": "./bakend.db",
+  "storage": "./storage",
+  "logLevel": "INFO",
+  "auth": {
+    "jwtSecret": "dev-only-change-me",
+    "accessTokenTtl": "15m",
+    "refreshTokenTtl": "7d"
+  }
+}
+"""
+
+EVERYONE: Final = dict.fromkeys(("create", "read", "update", "delete"), "public")
+
+NOTES: Final[dict[str, Any]] = {
+    "name": "notes",
+    "fields": [
+        {"name": "body", "type": "text", "required": True},
+        {"name": "score", "type": "float"},
+        {"name": "shown", "type": "boolean"},
+        {"name": "due", "type": "datetime"},
+        {"name": "extra", "type": "json"},
+    ],
+    "permissions": EVERYONE,
+}
+"""In the database, and in a file with its keys in another order: the original would not start."""
+
+COMMENTS: Final[dict[str, Any]] = {
+    "name": "comments",
+    "fields": [
+        {"name": "body", "type": "text", "required": True},
+        {"name": "post", "type": "relation", "collection": "posts"},
+    ],
+    "permissions": EVERYONE,
+}
+"""In a file only, which sorts before that of its relation's target: the original would not start."""
+
+NOTES_TABLE: Final = """
+CREATE TABLE "notes" (id TEXT PRIMARY KEY, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
+    "body" TEXT NOT NULL, "score" REAL, "shown" INTEGER, "due" TEXT, "extra" TEXT);
+INSERT INTO notes VALUES ('rec_note', '2026-01-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z',
+    'Zoë 😀', 2.0, 1, '2026-02-03', '{"a":[1,2.5,null]}');
+"""
+
+HANDLER: Final = "export default async function ({ event }) { console.log(event.type); }\n"
+
+
+def make_project(folder: Path, *, records: int = 3) -> None:
+    """Write a whole project into an empty folder: config, definitions, code and database."""
+    make(folder / "bakend.db", records=records)
+    connection = sqlite3.connect(folder / "bakend.db")
+    connection.executescript(NOTES_TABLE)
+    connection.execute(
+        "INSERT INTO _collections (name, definition) VALUES ('notes', ?)",
+        (json.dumps(NOTES, separators=(",", ":")),),
+    )
+    connection.commit()
+    connection.close()
+    (folder / "bakend.json").write_text(CONFIG)
+    (folder / ".gitignore").write_text("bakend.db\nstorage/\n.bakend-cache/\n.DS_Store\n")
+    for name in ("collections", "functions", "jobs", "storage"):
+        (folder / name).mkdir()
+    reordered = dict(reversed(NOTES.items()))
+    for name, text in (
+        ("posts", POSTS),
+        ("notes", json.dumps(reordered, indent=2)),
+        ("comments", json.dumps(COMMENTS, indent=2)),
+    ):
+        (folder / "collections" / f"{name}.json").write_text(text)
+    (folder / "functions" / "posts.created.ts").write_text(HANDLER)
+    (folder / "jobs" / "cleanup.ts").write_text(f'export const schedule = "0 * * * *";\n{HANDLER}')

@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NoReturn
 
 import click
 
+from bakend import executable
 from bakend.cli import failures
-from bakend.cli.inspect import health, settings, version
-from bakend.cli.migrate import migrate
-from bakend.cli.project import Project, init
-from bakend.cli.serve import dev, start
+from bakend.cli.project import Project
 from bakend.errors import BakendError
 from bakend.version import VERSION
 
+COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "init": "bakend.cli.project",
+        "dev": "bakend.cli.serve",
+        "start": "bakend.cli.serve",
+        "health": "bakend.cli.health",
+        "settings": "bakend.cli.inspect",
+        "migrate": "bakend.cli.migrate",
+        "add": "bakend.cli.packages",
+        "remove": "bakend.cli.packages",
+        "sync": "bakend.cli.packages",
+        "version": "bakend.cli.inspect",
+        "verify": "bakend.cli.inspect",
+    }
+)
+"""Command to the module that has it under its name, in the order in which a newcomer needs them."""
+
 
 class _Commands(click.Group):
-    """The commands in the order in which a newcomer needs them."""
+    """The commands, each imported when it is asked for: `bak version` needs no HTTP server."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
-        return list(self.commands)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name in COMMANDS and name not in self.commands:
+            gc.disable()  # an import leaves no garbage; looking for it takes 7 % of a start
+            try:
+                self.add_command(getattr(importlib.import_module(COMMANDS[name]), name))
+            finally:
+                gc.enable()
+        return super().get_command(ctx, name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -56,10 +83,6 @@ def bak(ctx: click.Context, config: str | None) -> None:
         ctx.exit(failures.USAGE)
 
 
-for command in (init, dev, start, health, settings, migrate, version):
-    bak.add_command(command)
-
-
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     sys.exit(run(args))
@@ -86,6 +109,7 @@ def run(args: Sequence[str] | None = None) -> int:
         return 1
     # A fault of ours: one sentence for the terminal; the traceback for those who ask for it.
     except Exception as error:  # noqa: BLE001
+        executable.require_intact()  # or of a damaged file, which says so and ends here
         click.echo(f"bak failed: {type(error).__name__}: {error}", err=True)
         if os.environ.get("BAKEND_LOG_LEVEL") == "DEBUG":
             traceback.print_exc()

@@ -11,14 +11,15 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from bakend.app import App
-from bakend.clock import SystemClock
 from bakend.errors import InvalidInputError, NotWritableError
 from bakend.settings import Loaded, Mode, ensure_secret, load
+
+if TYPE_CHECKING:
+    from bakend.app import App
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -78,6 +79,10 @@ class Project:
             writes: Whether the command changes anything. One that doesn't makes no database where
                 there is none, and migrates none.
         """
+        # Here, because most commands need no application, and it takes most of the time of a start.
+        from bakend.app import App
+        from bakend.clock import SystemClock
+
         loaded = self.load(mode="command")
         warn(loaded)
         settings = loaded.settings

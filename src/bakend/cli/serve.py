@@ -9,7 +9,7 @@ from types import FrameType
 
 import click
 
-from bakend import logs
+from bakend import executable, logs
 from bakend.app import App
 from bakend.cli.project import Project, config_option, scaffold
 from bakend.clock import SystemClock
@@ -50,6 +50,7 @@ def dev(project: Project, host: str | None, port: str | None) -> int:
 
 def _serve(project: Project, mode: Mode, flags: Mapping[str, object]) -> int:
     stopper = _Stopper()  # before anything else: a signal is never too early
+    executable.require_intact()
     loaded = project.load(mode=mode, flags=flags)
     if loaded.is_missing:
         made = scaffold(loaded.project, title=loaded.project.name, config=loaded.config.name)

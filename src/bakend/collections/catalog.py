@@ -368,6 +368,8 @@ def _load(snapshot: Snapshot) -> State:
         name = row["name"]
         try:
             collection = _parse(name, row["definition"])
+            if definition.is_reserved(name):  # the original took names that are routes
+                raise DefinitionError(["its name is reserved"])
             tables[name] = Table(
                 collection=collection,
                 columns=_match(collection.fields, _columns(snapshot, name)),
