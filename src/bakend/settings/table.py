@@ -162,13 +162,14 @@ class Settings:
         1_000,
         key="server.maxConnections",
         parse=integer(1, 1_000_000),
-        help="Connections open at once; more wait to be accepted.",
+        help="Connections open at once. For one more, the one idle for the longest is closed; when "
+        "none is idle, the new one is answered 503.",
     )
     server_trusted_proxies: tuple[Network, ...] = setting(
         (),
         key="server.trustedProxies",
         parse=NETWORKS,
-        help="Proxies whose `X-Forwarded-*` headers are believed.",
+        help="Addresses or networks of proxies whose `X-Request-Id` is kept.",
     )
     server_stop_timeout_s: float = setting(
         25.0,
