@@ -143,8 +143,10 @@ def _finish_answers(app: Flask, parts: Parts) -> None:
             response.status_code = 204
             response.set_data(b"")
             del response.headers["Content-Type"]
+        there = {name for name, _value in response.headers}  # setdefault costs an exception each
         for name, value in COMMON_HEADERS:
-            response.headers.setdefault(name, value)
+            if name not in there:
+                response.headers.add(name, value)
         response.headers["X-Request-Id"] = g.request_id
         _allow_origin(response.headers, parts.origins)
         _access_log.info(

@@ -1,0 +1,44 @@
+"""The project that is measured: two collections, one of them filled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from bench.servers import Server
+
+RECORDS: Final = 1_000
+
+FIELDS: Final = [
+    {"name": "title", "type": "string", "required": True, "max": 200},
+    {"name": "done", "type": "boolean"},
+    {"name": "priority", "type": "integer"},
+    {"name": "due", "type": "datetime"},
+    {"name": "tags", "type": "json"},
+]
+EVERYONE: Final = dict.fromkeys(("create", "read", "update", "delete"), "public")
+
+NEW_RECORD: Final[Mapping[str, Any]] = {
+    "title": "Water the plants on the balcony",
+    "done": False,
+    "priority": 3,
+    "due": "2026-11-23T16:05:48.347Z",
+    "tags": ["home", "weekly"],
+}
+
+
+def make(folder: Path) -> None:
+    """Write a project: `items` is read, `notes` is written to, so that lists stay as long as they are."""
+    (folder / "collections").mkdir(parents=True)
+    (folder / "bakend.json").write_text("{}\n")
+    for name in ("items", "notes"):
+        definition = {"name": name, "fields": FIELDS, "permissions": EVERYONE}
+        (folder / "collections" / f"{name}.json").write_text(json.dumps(definition))
+
+
+def fill(server: Server) -> str:
+    """Create the records of `items` and return the id of one in the middle."""
+    ids = [str(server.request("POST", "/api/items", NEW_RECORD)["id"]) for _ in range(RECORDS)]
+    return ids[RECORDS // 2]
