@@ -27,6 +27,7 @@ from bakend.records.store import RecordStore
 from bakend.server.serve import Server
 from bakend.settings import LOCALHOST, Settings
 from bakend.storage.files import FileStore
+from bakend.usercode.packages.folder import PackageFolder
 from bakend.usercode.watcher import Watcher
 
 _log: Final = logging.getLogger("bakend.app")
@@ -76,6 +77,7 @@ class App:
             list_max=settings.records_list_max,
         )
         self._clock = clock
+        self._packages = PackageFolder(project)
         self._watcher: Watcher | None = None
         self._project = project
         self._server: Server | None = None
@@ -130,6 +132,10 @@ class App:
             AddressInUseError: Another process has the port.
         """
         self.collection_files.serve(changes=develops)
+        self._packages.put_on_path()
+        problem = self._packages.problem()
+        if problem is not None:
+            _log.warning("%s", problem)
         settings = self._settings
         self._server = Server(
             self.wsgi_app(develops=develops),
@@ -171,5 +177,6 @@ class App:
         if self._watcher is not None:
             self._watcher.stop()
             self._watcher = None
+        self._packages.take_off_path()
         self._patterns.close()
         self.database.close()
