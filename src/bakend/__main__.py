@@ -8,15 +8,19 @@ from types import FrameType
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + number)  # as a shell tells it
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
+    sys.exit(128 + number)  # only the first process of a container outlives that
 
 
-# Before the long imports: as the first process of a container we would ignore a signal otherwise,
-# and Ctrl-C would show a traceback. A server puts its own in their place.
+# Before the long imports, which a Ctrl-C would end in a traceback, and which the first process of a
+# container would go on with after a SIGTERM. A server puts handlers of its own in their place.
 for _number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(_number, _leave)
 
 from bakend.cli.main import main  # noqa: E402
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on somebody catches it
 
 if __name__ == "__main__":
     main()

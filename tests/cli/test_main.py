@@ -232,9 +232,9 @@ runpy.run_module("bakend", run_name="__main__")
 """Runs `python -m bakend`, and sends it a signal as soon as it is ready for that one."""
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_during_the_imports_ends_quietly(number: signal.Signals, code: int) -> None:
-    """From the first line on, a signal ends the process with a shell's code and no traceback."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_during_the_imports_ends_quietly(number: signal.Signals) -> None:
+    """From the first line on, a signal ends the process as a signal does, without a traceback."""
     done = subprocess.run(
         [sys.executable, "-c", RECEIVES, str(int(number))],
         env=environment(),
@@ -242,4 +242,4 @@ def test_a_signal_during_the_imports_ends_quietly(number: signal.Signals, code: 
         check=False,
     )
 
-    assert (done.returncode, done.stderr) == (code, b"")
+    assert (done.returncode, done.stderr) == (-number, b"")
