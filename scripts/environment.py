@@ -1,4 +1,4 @@
-"""Makes `.venv` ready: `environment.py runtime` to run Bakend, `environment.py dev` to test it too.
+"""Makes `.venv` ready: `environment.py runtime` to run Bakend, `dev` to test it, `packaging` to build it.
 
 Runs on any Python 3.11 with nothing but the standard library. It is quick and needs no network when
 there is nothing to do, two at once wait for each other, and an environment that was left half-made,
@@ -27,6 +27,7 @@ PYTHON_VERSION: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 LOCKS: Final[Mapping[str, Sequence[str]]] = {
     "runtime": ("build", "runtime"),
     "dev": ("build", "runtime", "dev"),
+    "packaging": ("build", "runtime", "packaging"),
 }
 
 
@@ -90,7 +91,7 @@ class Environment:
             return False
         if chosen_python and installed.get("python") != PYTHON_VERSION:
             return False
-        for name in LOCKS["dev"]:
+        for name in {name for names in LOCKS.values() for name in names}:
             if name in installed and installed[name] != digest(self.lock_file(name)):
                 return False
         # Also False when the Python it was made from is gone, or is another version now.
@@ -199,7 +200,7 @@ def alone(root: Path) -> Iterator[None]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Make the environment of this clone ready for `runtime` or `dev`."""
+    """Make the environment of this clone ready for `runtime`, `dev` or `packaging`."""
     (kind,) = arguments
     try:
         with alone(ROOT):

@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from bakend import executable
 from bakend.api.dashboard import (
     COMPRESSIBLE,
     CONTENT_TYPES,
@@ -22,6 +23,10 @@ from bakend.api.dashboard import (
     routes,
 )
 from bakend.testing import TestProject, temporary_project
+
+FROM_SOURCE: Final = pytest.mark.skipif(
+    executable.IS_ONE_FILE, reason="in the one file there is no disk to develop on"
+)
 
 FILES: Final = {
     "index.html": b"<!doctype html>" + b"index " * 100,
@@ -294,6 +299,7 @@ def test_a_link_does_not_lead_out(developing: Flask, folder: Path, tmp_path: Pat
     assert read("index.html") is not None
 
 
+@FROM_SOURCE
 def test_developing_reads_from_the_disk_and_serving_does_not() -> None:
     """A clone has the files on the disk; a server reads them once."""
     index = "index.html"
@@ -304,6 +310,7 @@ def test_developing_reads_from_the_disk_and_serving_does_not() -> None:
     assert developed(index) == served(index)
 
 
+@FROM_SOURCE
 def test_the_package_is_where_the_build_goes() -> None:
     """`bakend.dashboard` is imported from a clone without being installed."""
     root = Path(__file__).parent.parent.parent

@@ -53,7 +53,7 @@ def root(tmp_path: Path) -> Path:
     """Return a clone with lock files, in a path with a space."""
     clone = tmp_path / "a clone"
     (clone / "requirements").mkdir(parents=True)
-    for name in ("build", "runtime", "dev"):
+    for name in ("build", "runtime", "dev", "packaging"):
         (clone / "requirements" / f"{name}.txt").write_text(f"{name}==1\n")
     (clone / "setup.cfg").write_text("[metadata]\n")
     (clone / "pyproject.toml").write_text("[build-system]\n")
@@ -76,6 +76,15 @@ PROJECT: Final = "Bakend itself"
 def test_a_fresh_clone_gets_everything(root: Path) -> None:
     """A clone without an environment gets one, with the requirements and the project."""
     assert set_up(root) == ["anew", BUILD, RUNTIME, DEV, PROJECT]
+
+
+def test_building_needs_other_tools_than_testing(root: Path) -> None:
+    """The tools of the build come beside those of the tests; their lock counts for all."""
+    set_up(root)
+
+    assert set_up(root, "packaging") == ["requirements/packaging.txt"]
+    (root / "requirements" / "packaging.txt").write_text("packaging==2\n")
+    assert set_up(root)[0] == "anew"
 
 
 def test_a_second_run_does_nothing(root: Path) -> None:

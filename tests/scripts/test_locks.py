@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parents[2]
-LOCKS: Final = ("build", "runtime", "dev")
+LOCKS: Final = ("build", "runtime", "dev", "packaging")
 
 PIN: Final = re.compile(r"^([a-z0-9-]+)==\S+", re.MULTILINE)
 
@@ -56,6 +56,7 @@ def test_no_address_is_in_it(name: str) -> None:
         ("runtime", "options/install_requires"),
         ("dev", "options/install_requires"),
         ("dev", "options.extras_require/dev"),
+        ("packaging", "options.extras_require/packaging"),
     ],
 )
 def test_everything_in_setup_cfg_is_locked(name: str, option: str) -> None:
