@@ -12,6 +12,7 @@
     ├─ PayloadTooLargeError          payload_too_large
     ├─ UnavailableError              unavailable            try again later: draining, quarantined
     ├─ DefinitionError               bad_request            a definition, or its change, is not possible
+    │  ├─ PatternError               bad_request            a regex that cannot be used
     │  └─ DestructiveChangeError     bad_request            possible, and would lose values
     ├─ SettingsError                 (never on the wire)    settings or project are wrong
     ├─ AddressInUseError             (never on the wire)
@@ -136,6 +137,13 @@ class DefinitionError(BakendError):
     def __init__(self, faults: Iterable[str], *, hint: str = "") -> None:
         self.faults: tuple[str, ...] = tuple(faults)
         super().__init__("; ".join(self.faults), hint=hint)
+
+
+class PatternError(DefinitionError):
+    """Raised when a regex is no JavaScript, or says what Python's `re` cannot; names the place."""
+
+    def __init__(self, reason: str, at: int) -> None:
+        super().__init__([f"{reason} at character {at + 1}"])
 
 
 class DestructiveChangeError(DefinitionError):

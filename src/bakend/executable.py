@@ -10,6 +10,10 @@ _MODULE: Final = "_bak"  # built into the executable by packaging/head/main.c, a
 
 IS_ONE_FILE: Final = _MODULE in sys.builtin_module_names
 
+PYTHON: Final = sys.prefix if IS_ONE_FILE else sys.executable
+"""What to start for a Python like this one. In the one file it is /proc/self/exe: behind its name a
+newer one may lie by now."""
+
 
 def require_intact() -> None:
     """Return if the executable is whole; else end the process with a sentence and exit code 70.

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bakend.collections.pattern_judge import judge
 from bakend.collections.pattern_syntax import (
+from bakend.errors import PatternError
     Char,
     Choice,
     Edge,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakend.collections.pattern_syntax import PatternError, invert, parse, to_python, units
+from bakend.collections.pattern_syntax import invert, parse, to_python, units
+from bakend.errors import PatternError
 
 PARTS = (
     *"abc.^$|()*+?[]{}\\/-,1:=!<>é😀",

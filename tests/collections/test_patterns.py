@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from bakend.collections.pattern_syntax import PatternError
 from bakend.collections.patterns import (
     Pattern,
     PatternRunner,
     compile_pattern,
     uncheckable,
 )
+from bakend.errors import PatternError
 
 PATIENT_S = 20.0
 """A limit for what has to succeed, however busy the machine is."""

@@ -8,6 +8,7 @@ page notices that its parts are gone instead of running HTML as a script.
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import re
@@ -150,10 +151,17 @@ def assets(*, develops: bool) -> Assets:
         develops: Whether files that lie on the disk are read for each request, so that a rebuilt
             dashboard shows at once.
     """
-    folder: Traversable = importlib_resources.files("bakend.dashboard")
-    if develops and isinstance(folder, Path):
-        return from_disk(folder)
-    return read_assets(folder).get
+    if develops:
+        folder = importlib_resources.files("bakend.dashboard")
+        if isinstance(folder, Path):
+            return from_disk(folder)
+
+    # Once, for the first request: listing a zip takes 30 ms that a start need not wait for.
+    @functools.cache
+    def packed() -> Mapping[str, Asset]:
+        return read_assets(importlib_resources.files("bakend.dashboard"))
+
+    return lambda path: packed().get(path)
 
 
 def from_disk(folder: Path) -> Assets:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shlex
 import shutil
 import tempfile
@@ -156,10 +158,11 @@ def scaffold(folder: Path, *, title: str, config: str = "bakend.json") -> Path:
     """
     folder = Path(folder).resolve()
     try:
-        with ExitStack() as undo:
+        with ExitStack() as locked, ExitStack() as undo:
             for each in reversed([folder, *folder.parents]):
                 if not each.exists():
                     _make_folder(each, undo)
+            locked.enter_context(_alone(folder))
             if any(each.name != ".git" for each in folder.iterdir()):
                 raise InvalidInputError(
                     f"Directory is not empty: {folder}", hint="name another folder: bak init NAME"
@@ -179,6 +182,17 @@ def scaffold(folder: Path, *, title: str, config: str = "bakend.json") -> Path:
             hint="choose a folder that you may write to",
         ) from error
     return folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a folder against others who would make a project of it; the system lets go if we die."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _make_folder(folder: Path, undo: ExitStack) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from types import FrameType
 
 import click
@@ -13,6 +14,7 @@ from bakend import executable, logs
 from bakend.app import App
 from bakend.cli.project import Project, config_option, scaffold
 from bakend.clock import SystemClock
+from bakend.errors import InvalidInputError
 from bakend.settings import Loaded, Mode, ensure_secret
 from bakend.version import VERSION
 
@@ -53,8 +55,9 @@ def _serve(project: Project, mode: Mode, flags: Mapping[str, object]) -> int:
     executable.require_intact()
     loaded = project.load(mode=mode, flags=flags)
     if loaded.is_missing:
-        made = scaffold(loaded.project, title=loaded.project.name, config=loaded.config.name)
-        click.echo(f"Created Bakend project at {made}")
+        with suppress(InvalidInputError):  # another start was faster, and has made it
+            made = scaffold(loaded.project, title=loaded.project.name, config=loaded.config.name)
+            click.echo(f"Created Bakend project at {made}")
         loaded = project.load(mode=mode, flags=flags)
     settings, clock = loaded.settings, SystemClock()
     log = logs.configure(level=settings.log_level, clock=clock, log_file=settings.log_file)

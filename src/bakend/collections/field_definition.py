@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bakend.collections.fields import TYPES, FieldType
-from bakend.collections.pattern_syntax import PatternError
 from bakend.collections.patterns import Pattern, compile_pattern, uncheckable
-from bakend.errors import DefinitionError
+from bakend.errors import DefinitionError, PatternError
 
 FIELD_NAME: Final = re.compile(r"[a-z][A-Za-z0-9_]*")
 MAX_NAME_LENGTH: Final = 63

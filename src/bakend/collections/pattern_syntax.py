@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from bakend.errors import DefinitionError
+from bakend.errors import PatternError
 
 MAX_LENGTH: Final = 2_000
 """UTF-16 units of one pattern: longer ones are lists of words, which belong elsewhere."""
@@ -47,13 +47,6 @@ _CONTROLS: Final = {"f": 0x0C, "n": 0x0A, "r": 0x0D, "t": 0x09, "v": 0x0B}
 _QUANTIFIER: Final = re.compile(r"\{([0-9]+)(?:(,)([0-9]*))?\}")
 _NAME: Final = re.compile(r"<([^\W\d][\w$]*|\$[\w$]*)>")
 _OCTAL: Final = re.compile(r"[0-3][0-7]{0,2}|[4-7][0-7]?")
-
-
-class PatternError(DefinitionError):
-    """Raised when a pattern is no JavaScript, or says what Python's `re` cannot."""
-
-    def __init__(self, reason: str, at: int) -> None:
-        super().__init__([f"{reason} at character {at + 1}"])
 
 
 @dataclass(frozen=True, slots=True)

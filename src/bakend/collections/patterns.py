@@ -10,18 +10,18 @@ import json
 import os
 import re
 import select
-import subprocess
-import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import importlib_resources
 
-from bakend.collections import pattern_syntax
-from bakend.collections.pattern_judge import MAX_TEXT, judge
-from bakend.collections.pattern_syntax import PatternError
+from bakend import executable
+from bakend.errors import PatternError
+
+if TYPE_CHECKING:
+    import subprocess
 
 LIMIT_S: Final = 0.1
 """Most seconds that one check may compute in the helper, which ends itself then."""
@@ -57,6 +57,8 @@ def compile_pattern(source: str) -> Pattern:
     Raises:
         PatternError: It is no JavaScript, or Python's `re` has no word for it; names the place.
     """
+    from bakend.collections import pattern_judge, pattern_syntax
+
     tree = pattern_syntax.parse(source)
     try:
         compiled = re.compile(pattern_syntax.to_python(tree), re.ASCII)
@@ -64,7 +66,7 @@ def compile_pattern(source: str) -> Pattern:
         # What is left to Python to refuse: a look-behind whose width varies.
         place = max(source.find("(?<"), 0)
         raise PatternError(f"not possible in Python ({error})", place) from error
-    verdict = judge(tree)
+    verdict = pattern_judge.judge(tree)
     if verdict.culprit is None:
         return Pattern(source, compiled)
     part = verdict.culprit
@@ -98,8 +100,10 @@ class PatternRunner:
         """Say whether a pattern is found in a text; None when that could not be said in time."""
         if pattern.compiled is None:
             return None
+        from bakend.collections import pattern_judge, pattern_syntax
+
         text = pattern_syntax.units(text)
-        if pattern.is_plain and len(text) <= MAX_TEXT:
+        if pattern.is_plain and len(text) <= pattern_judge.MAX_TEXT:
             return pattern.compiled.search(text) is not None
         request = json.dumps([pattern.compiled.pattern, text], ensure_ascii=False) + "\n"
         with self._lock:
@@ -132,10 +136,12 @@ class PatternRunner:
     def _start(self) -> subprocess.Popen[bytes] | None:
         if self._is_closed:
             return None
+        import subprocess
+
         source = importlib_resources.files("bakend.collections") / "pattern_worker.py"
         self._helper = helper = subprocess.Popen(
             [
-                *(sys.executable, "-I", "-S", "-c", source.read_text(encoding="utf-8")),
+                *(executable.PYTHON, "-I", "-S", "-c", source.read_text(encoding="utf-8")),
                 str(self._limit_s),
             ],
             stdin=subprocess.PIPE,

@@ -6,7 +6,6 @@ at once. Nothing is written and nothing is created: a command that only looks le
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -334,6 +333,8 @@ def _is_empty(folder: Path, may_be_absent: bool) -> bool:
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean …?", or nothing when no known name is near."""
+    import difflib  # for the one who mistyped; 2 ms of everybody's start
+
     names = {each.lower(): each for each in known}
     found = difflib.get_close_matches(name[:100].lower(), names, n=1)
     return f'; did you mean "{names[found[0]]}"?' if found else ""

@@ -11,9 +11,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Final, NoReturn
 
-from dotenv import dotenv_values
-from dotenv.parser import parse_stream
-
 from bakend.errors import SettingsError
 
 from .values import shorten
@@ -56,6 +53,10 @@ def read_dotenv(path: Path) -> dict[str, str]:
     text = _read(path, "environment file")
     if text is None:
         return {}
+    # Here, because most projects have no such file, and the library takes 5 ms of a start.
+    from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
+
     # dotenv_values only logs a line it cannot read, and a setting would be lost quietly.
     bad = [each.original.line for each in parse_stream(StringIO(text)) if each.error]
     if bad:

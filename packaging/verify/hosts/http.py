@@ -1,0 +1,63 @@
+"""HTTP as a stranger speaks it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from verify.outcome import expect
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer."""
+
+    status: int
+    type: str
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The value that the body is the JSON text of."""
+        return json.loads(self.body)
+
+
+def ask(
+    port: int, method: str, path: str, content: object = None, *, timeout_s: float = 30.0
+) -> Answer:
+    """Send one request on a connection of its own, and return the whole answer.
+
+    Raises:
+        OSError, HTTPException: No whole answer came.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+    try:
+        body = None if content is None else json.dumps(content)
+        headers = {"Connection": "close"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        return Answer(response.status, response.headers.get("Content-Type", ""), response.read())
+    finally:
+        connection.close()
+
+
+def want(port: int, method: str, path: str, status: int, content: object = None) -> Answer:
+    """Send a request, and fail the check unless it is answered with a certain status."""
+    answer = ask(port, method, path, content)
+    expect(
+        answer.status == status,
+        f"{method} {path}: {answer.status} instead of {status}: {answer.body[:200]!r}",
+    )
+    return answer
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody had a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
