@@ -11,17 +11,16 @@ from hypothesis import strategies as st
 
 from bakend.collections.pattern_judge import judge
 from bakend.collections.pattern_syntax import (
-from bakend.errors import PatternError
     Char,
     Choice,
     Edge,
     Group,
     Node,
-    PatternError,
     Repeat,
     Series,
     parse,
 )
+from bakend.errors import PatternError
 
 PARTS = (
     *("a", "b", "[ab]", "[^a]", ".", "$", "|", "(", "(", ")", ")", "*", "+", "?", "{2}", "{0,3}"),

@@ -9,20 +9,20 @@ page notices that its parts are gone instead of running HTML as a script.
 from __future__ import annotations
 
 import functools
-import gzip
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import importlib_resources
 from flask import Blueprint, request
-from importlib_resources.abc import Traversable
 from werkzeug.wrappers import Response
 
 from bakend.errors import NotFoundError, UnavailableError
+
+if TYPE_CHECKING:
+    from importlib_resources.abc import Traversable
 
 INDEX: Final = "index.html"
 
@@ -105,6 +105,8 @@ def make_asset(path: str, content: bytes, compressed: bytes | None = None) -> As
     """
     extension = path.rpartition(".")[2]
     if compressed is None and extension in COMPRESSIBLE:
+        import gzip
+
         compressed = gzip.compress(content, mtime=0)
     if compressed is not None and len(compressed) > len(content) * 0.9:
         compressed = None
@@ -152,16 +154,22 @@ def assets(*, develops: bool) -> Assets:
             dashboard shows at once.
     """
     if develops:
-        folder = importlib_resources.files("bakend.dashboard")
+        folder = _folder()
         if isinstance(folder, Path):
             return from_disk(folder)
 
-    # Once, for the first request: listing a zip takes 30 ms that a start need not wait for.
     @functools.cache
     def packed() -> Mapping[str, Asset]:
-        return read_assets(importlib_resources.files("bakend.dashboard"))
+        return read_assets(_folder())
 
     return lambda path: packed().get(path)
+
+
+def _folder() -> Traversable:
+    """Return where the files are; asked by the first request, as listing a zip takes 30 ms."""
+    import importlib_resources
+
+    return importlib_resources.files("bakend.dashboard")
 
 
 def from_disk(folder: Path) -> Assets:

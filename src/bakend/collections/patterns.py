@@ -15,8 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-import importlib_resources
-
 from bakend import executable
 from bakend.errors import PatternError
 
@@ -137,6 +135,8 @@ class PatternRunner:
         if self._is_closed:
             return None
         import subprocess
+
+        import importlib_resources
 
         source = importlib_resources.files("bakend.collections") / "pattern_worker.py"
         self._helper = helper = subprocess.Popen(
