@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
 import json
 import os
@@ -565,7 +564,7 @@ def test_secret_masks_itself(project: Project) -> None:
     loaded = project.load({"auth": {"jwtSecret": GOOD}})
     secret = loaded.settings.auth_jwt_secret
 
-    shown = f"{secret} {secret!r} {loaded} {dataclasses.asdict(loaded.settings)} {rows(loaded)}"
+    shown = f"{secret} {secret!r} {loaded} {loaded.settings.as_dict()} {rows(loaded)}"
 
     assert GOOD not in shown
     assert secret == Secret(GOOD)
@@ -684,7 +683,7 @@ def test_settings_are_frozen() -> None:
     """Nothing can change a setting while Bakend runs."""
     settings: Any = Settings()
 
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         settings.port = 1
 
 

@@ -18,19 +18,18 @@ tells whether a record exists that the caller may not read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from bakend.auth.identity import Identity
 from bakend.collections.definition import OWNER_FIELD, Collection
 from bakend.errors import AuthenticationError, PermissionDeniedError, RecordNotFoundError
+from bakend.structs import Struct
 
 EVERYTHING: Final = Identity(id=None, email=None, role="admin")
 """Bakend itself and the user's own code: nothing is refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct):
     """What one identity may do with one collection."""
 
     identity: Identity

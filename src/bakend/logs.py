@@ -17,11 +17,11 @@ import sys
 import threading
 import traceback
 from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TextIO, TypeAlias
 
 from bakend.clock import Clock, to_text
+from bakend.structs import Struct
 
 Level: TypeAlias = Literal["DEBUG", "INFO", "WARN", "ERROR"]
 
@@ -53,8 +53,7 @@ _TOKENS: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct):
     """One record as it was logged; `text` may have indented lines of a traceback after the first.
 
     As JSON it is {"timestamp", "level", "message"}.

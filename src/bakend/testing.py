@@ -10,7 +10,6 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from bakend.app import App
 from bakend.clock import Clock, SystemClock
 from bakend.events.event import Event
 from bakend.settings import Settings
+from bakend.structs import Struct
 
 
 class FakeClock:
@@ -67,8 +67,7 @@ class FakeClock:
                 self._moved.wait()
 
 
-@dataclass(frozen=True, slots=True)
-class TestProject:
+class TestProject(Struct):
     """An opened project with a client that calls its API without a socket."""
 
     __test__ = False  # for pytest: not a test, though its name begins like one
@@ -109,8 +108,12 @@ def temporary_project(
         (folder / "collections").mkdir(exist_ok=True)
         for each in collections:
             (folder / "collections" / f"{each['name']}.json").write_text(json.dumps(each))
-        configured = replace(
-            Settings(database=folder / "bakend.db", storage=folder / "storage"), **(settings or {})
+        configured = Settings(
+            **{
+                "database": folder / "bakend.db",
+                "storage": folder / "storage",
+                **(settings or {}),
+            }
         )
         app = App(configured, folder, clock=clock or SystemClock())
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from flask import Flask, g, request
@@ -34,6 +33,7 @@ from bakend.errors import (
 from bakend.ids import new_id
 from bakend.paths import normal_path
 from bakend.records.store import RecordStore
+from bakend.structs import Struct
 
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -44,8 +44,7 @@ _log = logging.getLogger("bakend.api")
 _access_log = logging.getLogger("bakend.access")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Parts(Struct, kw_only=True):
     """What the HTTP API is made of."""
 
     clock: Clock

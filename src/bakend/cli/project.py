@@ -10,7 +10,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -19,6 +18,7 @@ import click
 
 from bakend.errors import InvalidInputError, NotWritableError
 from bakend.settings import Loaded, Mode, ensure_secret, load
+from bakend.structs import Struct
 
 if TYPE_CHECKING:
     from bakend.app import App
@@ -51,8 +51,7 @@ IGNORED: Final = (
 """What must not get into a repository: data, secrets, and what systems leave behind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct):
     """Which project was asked for, and the environment: the only place that has it."""
 
     config: str | None
@@ -90,7 +89,7 @@ class Project:
         settings = loaded.settings
         with tempfile.TemporaryDirectory(prefix="bak-") as nowhere:
             if not writes and _is_absent(settings.database):
-                settings = replace(settings, database=Path(nowhere) / "empty.db")
+                settings = settings.replaced(database=Path(nowhere) / "empty.db")
             app = App(settings, loaded.project, clock=SystemClock())
             try:
                 app.open(writes=writes)
@@ -118,7 +117,7 @@ def config_option(command: Command) -> Command:
 
     def keep(ctx: click.Context, _option: click.Parameter, value: str | None) -> None:
         if value is not None:
-            ctx.obj = replace(ctx.obj, config=value)
+            ctx.obj = ctx.obj.replaced(config=value)
 
     option = click.option(
         "--config",

@@ -8,8 +8,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from bakend.structs import Struct
 
 NAMESPACES: Final = frozenset({"auth", "function", "job", "storage", "system"})
 """First words of event types that are not collections; no collection may have such a name."""
@@ -17,8 +18,7 @@ NAMESPACES: Final = frozenset({"auth", "function", "job", "storage", "system"})
 Payload = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(Struct, kw_only=True):
     """An event before its commit: what happened, not yet numbered."""
 
     type: str
@@ -31,8 +31,7 @@ class Draft:
     """The record before an update or delete: for rules and owners, never sent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, kw_only=True):
     """A fact, as the log keeps it."""
 
     seq: int

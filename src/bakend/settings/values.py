@@ -11,10 +11,11 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
+
+from bakend.structs import Struct
 
 from .secret import Secret
 
@@ -44,8 +45,7 @@ _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,15}")
 _HOST: Final = re.compile(r"(?!-)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind(Generic[T]):
+class Kind(Struct, Generic[T], kw_only=True):
     """What one sort of setting may hold.
 
     `read` and `parse` raise ValueError; its text, where there is one, replaces the usual words:

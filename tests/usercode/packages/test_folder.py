@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ def _install(project: Path, *, text: str | None = None, **stamped: Any) -> Stamp
     (project / lock.FILE).write_text(text)
     abi, target = this_platform()
     stamp = Stamp(abi, target, fingerprint(text), {pin.name: pin.version for pin in PINS})
-    stamp = replace(stamp, **stamped)
+    stamp = stamp.replaced(**stamped)
     folder = PackageFolder(project)
     with folder.alone(_silent), folder.room() as work:
         made = work / "installed"
@@ -72,7 +71,7 @@ def test_packages_of_another_python_or_system_are_told(tmp_path: Path, field: st
 def test_a_lock_that_has_moved_on_names_what_is_new(tmp_path: Path) -> None:
     """Only the packages that differ are named."""
     _install(tmp_path)
-    (tmp_path / lock.FILE).write_text(lock.write([PINS[0], replace(PINS[1], version="3.0")]))
+    (tmp_path / lock.FILE).write_text(lock.write([PINS[0], PINS[1].replaced(version="3.0")]))
     changed = PackageFolder(tmp_path).problem()
     (tmp_path / lock.FILE).write_text(lock.write(PINS[:1]))
     fewer = PackageFolder(tmp_path).problem()

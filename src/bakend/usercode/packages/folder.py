@@ -21,11 +21,11 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from bakend.errors import BakendError
+from bakend.structs import Struct
 
 from . import lock
 
@@ -35,8 +35,7 @@ STAMP: Final = "bakend-packages.json"
 _NEW: Final = ".new-link"
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(Struct):
     """What an installation was made for, and from what."""
 
     abi: str
@@ -172,7 +171,9 @@ class PackageFolder:
             installed: On the same disk; it is moved.
             stamp: What it is.
         """
-        (installed / STAMP).write_text(json.dumps(asdict(stamp), indent=2) + "\n", encoding="utf-8")
+        (installed / STAMP).write_text(
+            json.dumps(stamp.as_dict(), indent=2) + "\n", encoding="utf-8"
+        )
         before = self._link.resolve().name if self._link.is_symlink() else None
         place = Path(tempfile.mkdtemp(dir=self._rooms, prefix=f"{stamp.lock[:8]}-"))
         installed.replace(place)  # over an empty folder

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from bakend.errors import SettingsError
+from bakend.structs import Struct
 
 from .requirements import normal_name
 
@@ -25,8 +25,7 @@ _PIN: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.+!_-]+)", r
 _HASH: Final = re.compile(r"--hash=(sha(?:256|384|512):[0-9a-f]{64,128})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Pin:
+class Pin(Struct):
     """One package in exactly one version."""
 
     name: str
@@ -36,6 +35,9 @@ class Pin:
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
+
+    def __lt__(self, other: Pin) -> bool:
+        return (self.name, self.version) < (other.name, other.version)
 
 
 def write(pins: Iterable[Pin]) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +21,7 @@ from bakend.errors import (
     SettingsError,
     StorageFullError,
 )
+from bakend.structs import Struct
 
 from . import lock, requirements
 from .bundled import bundled_versions
@@ -34,8 +34,7 @@ from .requirements import normal_name
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, kw_only=True):
     """What a command did."""
 
     added: tuple[Pin, ...]
