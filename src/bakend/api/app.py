@@ -21,6 +21,7 @@ from bakend.api.answers import COMMON_HEADERS
 from bakend.api.cors import Origins, cors_headers
 from bakend.api.errors import envelope, headers_of, status_of
 from bakend.api.requests import Networks, comes_from
+from bakend.api.routing import Route
 from bakend.clock import Clock
 from bakend.collections.definition import RESERVED_NAMES
 from bakend.errors import (
@@ -59,6 +60,7 @@ class Parts(Struct, kw_only=True):
 def create_wsgi_app(parts: Parts) -> WSGIApplication:
     """Return the application, ready for a WSGI server or Flask's test client."""
     app = Flask("bakend", static_folder=None)
+    app.url_rule_class = Route
     app.url_map.converters["collection"] = _CollectionConverter
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
