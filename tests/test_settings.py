@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from bakend.errors import NotWritableError, SettingsError
-from bakend.settings import Loaded, Mode, Secret, Settings, ensure_secret, load, rows
+from bakend.settings import Loaded, Mode, Secret, Settings, ensure_secret, load
+from bakend.settings.show import rows
 from bakend.settings.table import TABLE, snake
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,7 +12,8 @@ import click
 
 from bakend import executable, logs
 from bakend.app import App
-from bakend.cli.project import Project, config_option, scaffold
+from bakend.cli.init import scaffold
+from bakend.cli.project import Project, config_option
 from bakend.clock import SystemClock
 from bakend.errors import InvalidInputError
 from bakend.settings import Loaded, Mode, ensure_secret

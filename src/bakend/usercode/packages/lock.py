@@ -13,9 +13,8 @@ from typing import Final
 from bakend.errors import SettingsError
 from bakend.structs import Struct
 
+from . import LOCK_FILE
 from .requirements import normal_name
-
-FILE: Final = "packages.lock"
 
 HEAD: Final = (
     "# Written by `bak add` and `bak remove`; `bak sync` installs it. Not to be changed by hand.\n"
@@ -66,8 +65,8 @@ def read(text: str) -> dict[str, Pin]:
         hashes = [_HASH.fullmatch(word) for word in words[1:]]
         if pin is None or not hashes or None in hashes:
             raise SettingsError(
-                [f'{FILE} is damaged: "{line.strip()[:80]}" is not a version with its hashes'],
-                hint=f"get {FILE} back from git, or remove it and run `bak add` with what is in "
+                [f'{LOCK_FILE} is damaged: "{line.strip()[:80]}" is not a version with its hashes'],
+                hint=f"get {LOCK_FILE} back from git, or remove it and run `bak add` with what is in "
                 "packages.txt",
             )
         name = normal_name(pin[1])

@@ -23,7 +23,7 @@ from bakend.errors import (
 )
 from bakend.structs import Struct
 
-from . import lock, requirements
+from . import LOCK_FILE, lock, requirements
 from .bundled import bundled_versions
 from .failures import UnmetError, VersionConflictError
 from .folder import PackageFolder, Stamp, fingerprint, this_platform
@@ -69,7 +69,7 @@ class UserPackages:
             bundled: What Bakend itself brings, name to version.
         """
         self._wanted_file = project / requirements.FILE
-        self._lock_file = project / lock.FILE
+        self._lock_file = project / LOCK_FILE
         self._folder = PackageFolder(project)
         self._environ = environ
         self._say = say
@@ -135,7 +135,7 @@ class UserPackages:
         missing = sorted(needed - pins.keys() - self._bundled().keys())
         if missing:
             raise SettingsError(
-                [f"{requirements.FILE} asks for {', '.join(missing)}, and {lock.FILE} lacks it"],
+                [f"{requirements.FILE} asks for {', '.join(missing)}, and {LOCK_FILE} lacks it"],
                 hint="lock it: bak add " + " ".join(f'"{asked[name].text}"' for name in missing),
             )
         if not self._lock_file.exists():
