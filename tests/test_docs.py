@@ -158,10 +158,13 @@ def drafts() -> Iterator[event.Draft]:
     """Call every function that makes an event."""
     record = {"id": "rec_1"}
     values = {"collection": "<collection>", "record": record, "before": record, "name": "notes"}
+    values |= {"user": record, "user_id": "usr_1", "session_id": "ses_1", "file": record}
+    values |= {"file_id": "fil_1"}
     makers: list[Callable[..., event.Draft]] = [
         function
         for _name, function in inspect.getmembers(event, inspect.isfunction)
         if function.__annotations__.get("return") == "Draft"
+        and not function.__name__.startswith("_")
     ]
     for maker in makers:
         needed = inspect.signature(maker).parameters

@@ -323,9 +323,9 @@ def test_paths_start_from_the_config_file(tmp_path: Path) -> None:
         ),
         ({"collectionsDir": "x"}, {}, 'Unknown setting "collectionsDir" in {config}'),
         (
-            {"storage": {"maxFileSize": 1}},
+            {"storage": {"quota": 1}},
             {},
-            'Unknown setting "storage.maxFileSize" in {config}',
+            'Unknown setting "storage.quota" in {config}',
         ),
         ({}, {"BAKEND_PROT": "1"}, 'Unknown variable BAKEND_PROT; did you mean "BAKEND_PORT"?'),
     ],

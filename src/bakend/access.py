@@ -11,18 +11,23 @@
 | admin         | 401       | 403                               | 403   | yes           |
 | other word    | 403       | 403                               | 403   | yes           |
 
+Files: a public one is everybody's to read, a protected one its owner's; changing is the owner's.
+Administrators may all of it.
+
 An `owner` rule on a collection without an owner field leaves administrators only. The answer never
 tells whether a record exists that the caller may not read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
 
 from bakend.auth.identity import Identity
 from bakend.collections.definition import OWNER_FIELD, Collection
 from bakend.errors import AuthenticationError, PermissionDeniedError, RecordNotFoundError
+from bakend.events.event import Actor
+from bakend.storage.file import StoredFile
 from bakend.structs import Struct
 
 EVERYTHING: Final = Identity(id=None, email=None, role="admin")
@@ -85,6 +90,10 @@ class Guard(Struct):
             owned.setdefault(OWNER_FIELD, self.identity.id)
         return owned
 
+    def may_use_file(self, file: StoredFile) -> bool:
+        """Tell whether a record may be given this file: only one that its writer could open."""
+        return may_read_file(self.identity, file)
+
     def _allows(self, operation: str, record: Mapping[str, Any]) -> bool:
         rule = self.collection.rule(operation)
         if self.identity.is_admin or rule == "public":
@@ -96,10 +105,81 @@ class Guard(Struct):
         return rule == "authenticated"
 
 
-GuardFor = Callable[[Collection], Guard]
-"""Makes the guard of one identity for a collection; the store is given this, not the identity."""
+class GuardFor(Struct):
+    """Makes the guards of one identity; the store is given this, not the identity."""
+
+    _identity: Identity
+
+    def __call__(self, collection: Collection) -> Guard:
+        """Return the guard of a collection."""
+        return Guard(self._identity, collection)
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, for the events."""
+        return self._identity.actor
 
 
 def guard(identity: Identity) -> GuardFor:
     """Return what makes the guards of an identity."""
-    return lambda collection: Guard(identity, collection)
+    return GuardFor(identity)
+
+
+def may_read_file(identity: Identity, file: StoredFile) -> bool:
+    """Tell whether somebody may read a file's bytes."""
+    return file.is_public or may_change_file(identity, file)
+
+
+def may_change_file(identity: Identity, file: StoredFile) -> bool:
+    """Tell whether somebody may delete a file, or give a link to it away."""
+    return identity.is_admin or (identity.id is not None and identity.id == file.user_id)
+
+
+def require_readable(identity: Identity, file: StoredFile) -> None:
+    """Refuse who may not read a file.
+
+    Raises:
+        AuthenticationError: Nobody is signed in.
+        PermissionDeniedError: The caller is somebody else.
+    """
+    if not may_read_file(identity, file):
+        _refuse_file(identity)
+
+
+def require_owned(identity: Identity, file: StoredFile) -> None:
+    """Refuse who may not delete a file, or give a link to it away.
+
+    Raises:
+        AuthenticationError: Nobody is signed in.
+        PermissionDeniedError: The caller is somebody else.
+    """
+    if not may_change_file(identity, file):
+        _refuse_file(identity)
+
+
+def require_user(identity: Identity) -> None:
+    """Refuse who is not signed in.
+
+    Raises:
+        AuthenticationError: Nobody is.
+    """
+    if identity.is_anonymous:
+        raise AuthenticationError("Authentication required")
+
+
+def require_admin(identity: Identity) -> None:
+    """Refuse who is no administrator.
+
+    Raises:
+        AuthenticationError: Nobody is signed in.
+        PermissionDeniedError: Somebody else is.
+    """
+    require_user(identity)
+    if not identity.is_admin:
+        raise PermissionDeniedError("Admin access required")
+
+
+def _refuse_file(identity: Identity) -> NoReturn:
+    if identity.is_anonymous:
+        raise AuthenticationError("Unauthorized")
+    raise PermissionDeniedError("Forbidden")

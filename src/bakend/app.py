@@ -14,6 +14,7 @@ from bakend.api.answers import refusal
 from bakend.api.app import Parts, WSGIApplication, create_wsgi_app
 from bakend.api.cors import Origins
 from bakend.api.dashboard import assets
+from bakend.auth.identity import ANONYMOUS
 from bakend.auth.users import UserStore
 from bakend.clock import Clock
 from bakend.collections.catalog import Catalog
@@ -75,7 +76,7 @@ class App:
             clock=clock,
             matches=self._patterns.matches,
             user_exists=UserStore().exists,
-            file_exists=FileStore().exists,
+            find_file=FileStore().find,
             list_max=settings.records_list_max,
         )
         self._clock = clock
@@ -112,6 +113,7 @@ class App:
         return create_wsgi_app(
             Parts(
                 clock=self._clock,
+                identify=lambda _token: ANONYMOUS,
                 records=self.records,
                 json_depth=self._settings.limits_json_depth,
                 trusted_proxies=self._settings.server_trusted_proxies,

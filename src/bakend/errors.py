@@ -9,7 +9,10 @@
     │  ├─ CollectionNotFoundError
     │  └─ RecordNotFoundError
     ├─ MethodNotAllowedError         method_not_allowed
+    ├─ ConflictError                 conflict               somebody else has it already
     ├─ PayloadTooLargeError          payload_too_large
+    ├─ RangeNotSatisfiableError      range_not_satisfiable  a part of a file that it does not have
+    ├─ RateLimitedError              rate_limited           too many tries; later it may succeed
     ├─ UnavailableError              unavailable            try again later: draining, quarantined
     ├─ DefinitionError               bad_request            a definition, or its change, is not possible
     │  ├─ PatternError               bad_request            a regex that cannot be used
@@ -113,10 +116,36 @@ class MethodNotAllowedError(BakendError):
         self.allowed: tuple[str, ...] = tuple(allowed)
 
 
+class ConflictError(BakendError):
+    """Raised when what was asked for would be there twice, or would leave nobody in charge."""
+
+    code = "conflict"
+
+
 class PayloadTooLargeError(BakendError):
     """Raised when a body is larger than its route takes."""
 
     code = "payload_too_large"
+
+
+class RangeNotSatisfiableError(BakendError):
+    """Raised when a part of a file is asked for that it does not have."""
+
+    code = "range_not_satisfiable"
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__("Requested range is not satisfiable")
+        self.size_bytes = size_bytes
+
+
+class RateLimitedError(BakendError):
+    """Raised when somebody has tried too often."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class UnavailableError(BakendError):

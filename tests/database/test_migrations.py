@@ -12,7 +12,7 @@ import pytest
 from bakend.clock import SystemClock
 from bakend.database import migrations
 from bakend.database.connection import Database
-from bakend.database.migrations import STEPS, Report, migrate, rebuild_table
+from bakend.database.migrations import NEWEST, STEPS, Report, migrate, rebuild_table
 from bakend.database.transaction import Transaction
 from bakend.errors import SchemaTooNewError, SettingsError
 
@@ -62,7 +62,9 @@ def test_a_new_database_gets_the_newest_schema_and_no_copy(
     """A fresh file is made in one go; there is nothing to copy."""
     said = run(database)
 
-    assert rows(database, "SELECT value FROM _bakend_meta WHERE key = 'schema_version'") == [("4",)]
+    assert rows(database, "SELECT value FROM _bakend_meta WHERE key = 'schema_version'") == [
+        (str(NEWEST),)
+    ]
     assert [line.split(" ")[1] for line in said] == ["created"]
     assert not (tmp_path / "backups").exists()
 
@@ -117,7 +119,7 @@ def test_a_copy_is_made_before_a_migration(tmp_path: Path) -> None:
 
     run(database)
 
-    copy = sqlite3.connect(tmp_path / "backups" / "bakend-before-schema-4.db")
+    copy = sqlite3.connect(tmp_path / "backups" / f"bakend-before-schema-{NEWEST}.db")
     assert copy.execute("SELECT value FROM _bakend_meta").fetchone() == ("3",)
     assert copy.execute("SELECT count(*) FROM _sessions").fetchone() == (3,)
     copy.close()
@@ -139,7 +141,7 @@ def test_a_step_that_fails_leaves_the_old_schema(tmp_path: Path) -> None:
 
     assert shape(database) == before
     run(database)
-    assert rows(database, "SELECT value FROM _bakend_meta") == [("4",)]
+    assert rows(database, "SELECT value FROM _bakend_meta") == [(str(NEWEST),)]
     database.close()
 
 
@@ -181,12 +183,12 @@ def test_a_newer_database_is_refused(database: Database) -> None:
     """What a newer Bakend wrote is not opened, and not changed."""
     run(database)
     with database.write() as tx:
-        tx.execute("UPDATE _bakend_meta SET value = '5' WHERE key = 'schema_version'")
+        tx.execute("UPDATE _bakend_meta SET value = '999' WHERE key = 'schema_version'")
 
-    with pytest.raises(SchemaTooNewError, match="schema 5, this Bakend knows up to 4"):
+    with pytest.raises(SchemaTooNewError, match=f"schema 999, this Bakend knows up to {NEWEST}"):
         run(database)
 
-    assert rows(database, "SELECT value FROM _bakend_meta") == [("5",)]
+    assert rows(database, "SELECT value FROM _bakend_meta") == [("999",)]
 
 
 def test_a_database_of_another_program_is_left_alone(database: Database) -> None:
@@ -215,11 +217,11 @@ def test_a_copy_that_was_not_finished_is_not_taken_for_one(tmp_path: Path) -> No
     """What a killed migration left behind is replaced."""
     original.make(tmp_path / "bakend.db")
     (tmp_path / "backups").mkdir()
-    (tmp_path / "backups" / "bakend-before-schema-4.unfinished").write_bytes(b"half")
+    (tmp_path / "backups" / f"bakend-before-schema-{NEWEST}.unfinished").write_bytes(b"half")
     database = Database(tmp_path / "bakend.db", clock=SystemClock())
     database.open()
 
-    copy = migrations.copy_before(database, 4)
+    copy = migrations.copy_before(database, NEWEST)
 
     connection = sqlite3.connect(copy)
     assert connection.execute("SELECT count(*) FROM _users").fetchone() == (2,)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bakend.database.migrations import NEWEST
+
 import original
 from processes import bak, make_project, running_server
 from samples import LISTS
@@ -82,7 +84,7 @@ def test_its_start_says_what_was_done_and_what_to_mend(folder: Path) -> None:
     assert "WARN auth.jwtSecret is a default/demo value that everybody knows" in log
     assert "dev-only-change-me" not in log
     assert (folder / ".bakend" / "jwt_secret").stat().st_mode & 0o777 == 0o600
-    assert "Database: migrated from schema 3 to 4" in log
+    assert f"Database: migrated from schema 3 to {NEWEST}" in log
     assert 'Collection "comments": The collection is created' in log
     assert " ERROR " not in log
     assert "differs from its file" not in log
@@ -102,7 +104,7 @@ def test_its_start_says_what_was_done_and_what_to_mend(folder: Path) -> None:
             ("fil_2", None),
         ]
     copies = list((folder / "backups").iterdir())
-    assert [copy.name for copy in copies] == ["bakend-before-schema-4.db"]
+    assert [copy.name for copy in copies] == [f"bakend-before-schema-{NEWEST}.db"]
 
     with running_server(folder) as server, server.client() as client:
         assert "migrated" not in server.log

@@ -14,6 +14,8 @@ from bakend.database.connection import Database
 from bakend.database.migrations import migrate
 from bakend.events.bus import Bus
 from bakend.events.event import (
+    NOBODY,
+    Actor,
     Draft,
     collection_changed,
     record_created,
@@ -51,10 +53,13 @@ def database(tmp_path: Path, clock: MovableClock, log: EventLog) -> Iterator[Dat
     database.close()
 
 
-def emit(database: Database, *drafts: Draft, actor: str | None = None) -> None:
+def emit(database: Database, *drafts: Draft, actor: Actor = NOBODY) -> None:
     with database.write(actor=actor) as tx:
         for draft in drafts:
             tx.emit(draft)
+
+
+ADMIN = Actor(id="usr_1", is_admin=True)
 
 
 def note(number: int) -> Draft:
@@ -64,7 +69,7 @@ def note(number: int) -> Draft:
 def test_an_event_reads_back_as_it_was_told(database: Database, log: EventLog) -> None:
     """Type, subject, actor, payload and what was before survive the log."""
     before = {"id": "rec_1", "text": "old", "n": 1.5}
-    emit(database, record_updated("notes", {**before, "text": "né\x00w"}, before), actor="usr_1")
+    emit(database, record_updated("notes", {**before, "text": "né\x00w"}, before), actor=ADMIN)
 
     with database.read() as snapshot:
         (event,) = log.since(snapshot, 0)
@@ -77,6 +82,7 @@ def test_an_event_reads_back_as_it_was_told(database: Database, log: EventLog) -
         "usr_1",
         0,
     )
+    assert event.by_admin
     assert event.payload == {"id": "rec_1", "text": "né\x00w", "n": 1.5}
     assert event.before == before
     assert event.to_wire() == {
@@ -86,6 +92,25 @@ def test_an_event_reads_back_as_it_was_told(database: Database, log: EventLog) -
         "source": "collections",
         "payload": event.payload,
     }
+
+
+def test_nothing_is_trimmed_that_a_reader_has_not_passed(
+    database: Database, log: EventLog, clock: MovableClock
+) -> None:
+    """The slowest reader keeps what it has not seen; numbers that all have passed may go."""
+    emit(database, *(note(number) for number in range(10)))
+    with database.write() as tx:
+        log.pass_over(tx, "quick", 9)
+        log.pass_over(tx, "slow", 4)
+    clock.moment += timedelta(days=2)
+
+    with database.write() as tx:
+        trimmed = log.trim(tx, 10)
+
+    with database.read() as snapshot:
+        assert [event.seq for event in log.since(snapshot, 0)] == [5, 6, 7, 8, 9, 10]
+        assert [log.position(snapshot, name) for name in ("quick", "slow", "new")] == [9, 4, 0]
+    assert trimmed == 4
 
 
 def test_a_deleted_record_sends_its_id_only(database: Database, log: EventLog) -> None:

@@ -99,14 +99,6 @@ def test_a_head_request_gets_no_body(serve: Serve, path: str) -> None:
         assert client.is_closed()
 
 
-def test_forwarded_headers_do_not_reach_the_application(serve: Serve) -> None:
-    """Whatever a client claims to forward is taken away."""
-    client = serve().connect()
-    client.send("GET /headers HTTP/1.1\r\nX-Forwarded-For: 1.2.3.4\r\nX-Other: yes\r\n\r\n")
-
-    assert client.answer().body == b'{"HTTP_X_OTHER": "yes"}'
-
-
 def test_an_answer_larger_than_every_buffer_arrives(serve: Serve) -> None:
     """A reader slower than the application gets all of it."""
     assert len(serve().connect().get("/large").answer().body) == 32 * MIB

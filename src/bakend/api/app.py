@@ -22,6 +22,7 @@ from bakend.api.cors import Origins, cors_headers
 from bakend.api.errors import envelope, headers_of, status_of
 from bakend.api.requests import Networks, comes_from
 from bakend.api.routing import Route
+from bakend.auth.identity import Identity
 from bakend.clock import Clock
 from bakend.collections.definition import RESERVED_NAMES
 from bakend.errors import (
@@ -49,6 +50,8 @@ class Parts(Struct, kw_only=True):
     """What the HTTP API is made of."""
 
     clock: Clock
+    identify: Callable[[str | None], Identity]
+    """Returns who holds an access token; nobody where there is none, or none that is valid."""
     records: RecordStore
     json_depth: int
     origins: Origins
@@ -85,6 +88,7 @@ class _CollectionConverter(BaseConverter):
 def _identify_requests(app: Flask, parts: Parts) -> None:
     @app.before_request
     def begin() -> None:
+        g.identify = parts.identify
         g.began_at = parts.clock.monotonic()
         given = request.headers.get("X-Request-Id", "")
         is_kept = (

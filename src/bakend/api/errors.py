@@ -13,6 +13,7 @@ from bakend import wire
 from bakend.errors import (
     AuthenticationError,
     BakendError,
+    ConflictError,
     DatabaseBusyError,
     DefinitionError,
     InvalidInputError,
@@ -20,6 +21,8 @@ from bakend.errors import (
     NotFoundError,
     PayloadTooLargeError,
     PermissionDeniedError,
+    RangeNotSatisfiableError,
+    RateLimitedError,
     StorageFullError,
     UnavailableError,
     ValidationError,
@@ -34,7 +37,10 @@ STATUSES: Final[dict[type[BakendError], int]] = {
     PermissionDeniedError: 403,
     NotFoundError: 404,
     MethodNotAllowedError: 405,
+    ConflictError: 409,
     PayloadTooLargeError: 413,
+    RangeNotSatisfiableError: 416,
+    RateLimitedError: 429,
     UnavailableError: 503,
     DatabaseBusyError: 503,
     StorageFullError: 507,
@@ -72,8 +78,10 @@ def headers_of(error: BakendError) -> Headers:
     headers: Headers = [("Content-Type", JSON_TYPE)]
     if isinstance(error, MethodNotAllowedError):
         headers.append(("Allow", ", ".join(error.allowed)))
-    if isinstance(error, UnavailableError | DatabaseBusyError):
+    if isinstance(error, UnavailableError | DatabaseBusyError | RateLimitedError):
         headers.append(("Retry-After", str(error.retry_after_s)))
+    if isinstance(error, RangeNotSatisfiableError):
+        headers.append(("Content-Range", f"bytes */{error.size_bytes}"))
     if isinstance(error, AuthenticationError):
         headers.append(("WWW-Authenticate", "Bearer"))
     return headers

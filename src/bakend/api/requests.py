@@ -6,10 +6,10 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from flask import Request
+from flask import Request, g
 
 from bakend import wire
-from bakend.auth.identity import ANONYMOUS, Identity
+from bakend.auth.identity import Identity
 from bakend.errors import InvalidInputError
 
 Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
@@ -63,13 +63,49 @@ def boolean(query: Mapping[str, str], name: str) -> bool:
     return text in _WORDS_FOR_TRUE
 
 
-def identity_of(_request: Request) -> Identity:
+def identity_of(request: Request) -> Identity:
     """Return who sends a request.
 
-    There are no accounts yet, so it is nobody, with whatever token. A token that can't be understood
-    never fails a request by itself: the caller is anonymous and public records stay readable.
+    Found out when first asked, and kept: a page or a health check needs no look at the database. A
+    token that can't be understood never fails a request by itself: the caller is anonymous and
+    public records stay readable.
     """
-    return ANONYMOUS
+    if "identity" not in g:
+        g.identity = g.identify(_bearer_token(request.headers.get("Authorization", "")))
+    identity: Identity = g.identity
+    return identity
+
+
+def client_address(request: Request, proxies: Networks) -> str:
+    """Return the address of the client, which is not that of a trusted proxy in between.
+
+    Each proxy writes down, behind what came, from where it came. So the list is read from its end,
+    as long as the writers are trusted; what stands before may be anybody's invention.
+    """
+    address = request.remote_addr or ""
+    said = request.headers.get("X-Forwarded-For", "").split(",")
+    while said and comes_from(address, proxies):
+        before = said.pop().strip()
+        if not _is_address(before):
+            break
+        address = before
+    return address
+
+
+def _bearer_token(header: str) -> str | None:
+    """Return the token of an `Authorization` header: one scheme, one blank, one word."""
+    words = header.split(" ")
+    if len(words) < 2 or words[0].lower() != "bearer":
+        return None
+    return words[1] or None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def comes_from(address: str | None, networks: Networks) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from bakend.events.event import Actor
 from bakend.structs import Struct
 
 
@@ -15,6 +16,8 @@ class Identity(Struct, kw_only=True):
     email: str | None
     role: str
     """`admin`, `authenticated` or `public`."""
+    session: str | None = None
+    """Id of the session that the caller's token belongs to; None for anonymous callers."""
 
     @property
     def is_anonymous(self) -> bool:
@@ -25,6 +28,11 @@ class Identity(Struct, kw_only=True):
     def is_admin(self) -> bool:
         """Tell whether this is an administrator."""
         return self.role == "admin"
+
+    @property
+    def actor(self) -> Actor:
+        """Who this is in the events of what he changes."""
+        return Actor(id=self.id, is_admin=self.is_admin)
 
 
 ANONYMOUS: Final = Identity(id=None, email=None, role="public")

@@ -32,7 +32,7 @@ from bakend.errors import (
     SettingsError,
     StorageFullError,
 )
-from bakend.events.event import Draft
+from bakend.events.event import NOBODY, Actor, Draft
 
 SQLITE_VERSION: Final = sqlite3.sqlite_version
 OLDEST_SQLITE: Final = (3, 38, 0)
@@ -157,11 +157,11 @@ class Database:
                 connection.execute("ROLLBACK")
 
     @contextmanager
-    def write(self, *, actor: str | None = None, depth: int = 0) -> Iterator[Transaction]:
+    def write(self, *, actor: Actor = NOBODY, depth: int = 0) -> Iterator[Transaction]:
         """Change the database: commit at the end of the block, roll back on any exception.
 
         Args:
-            actor: Id of the user who acts, for the events.
+            actor: Who acts, for the events.
             depth: How many handlers deep the change is.
 
         Raises:

@@ -65,7 +65,7 @@ def require_readable(database: Database, *, newest: int | None = None) -> int:
         SchemaTooNewError: A newer Bakend wrote it.
         SettingsError: It is another program's, or holds no version that could be understood.
     """
-    newest = max(STEPS) if newest is None else newest
+    newest = NEWEST if newest is None else newest
     with database.read() as snapshot:
         found = version(snapshot)
         others = snapshot.value("SELECT count(*) FROM sqlite_schema")
@@ -191,6 +191,32 @@ def _version_4(tx: Transaction, report: Report) -> None:
     tx.execute("CREATE INDEX _files_user ON _files (user_id)")
 
 
+def _version_5(tx: Transaction, _report: Report) -> None:
+    """Accounts, files with checksums, throttling and the audit.
+
+    The refresh tokens that a session has used up are kept beside it, so that one that comes again
+    is known for what it is.
+    """
+    tx.execute("ALTER TABLE _sessions ADD COLUMN refreshed_at TEXT")
+    tx.execute("ALTER TABLE _sessions ADD COLUMN user_agent TEXT")
+    tx.execute("CREATE INDEX _sessions_expiry ON _sessions (expires_at)")
+    tx.execute(
+        "CREATE TABLE _spent_tokens (hash TEXT PRIMARY KEY,"
+        " session_id TEXT NOT NULL REFERENCES _sessions (id) ON DELETE CASCADE,"
+        " spent_at TEXT NOT NULL) WITHOUT ROWID"
+    )
+    tx.execute("CREATE INDEX _spent_tokens_session ON _spent_tokens (session_id, spent_at)")
+    tx.execute("ALTER TABLE _files ADD COLUMN sha256 TEXT")
+    tx.execute("CREATE TABLE _throttle (key TEXT PRIMARY KEY, hits TEXT NOT NULL) WITHOUT ROWID")
+    tx.execute("ALTER TABLE _events ADD COLUMN by_admin INTEGER NOT NULL DEFAULT 0")
+    tx.execute("CREATE TABLE _readers (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID")
+    tx.execute(
+        "CREATE TABLE _audit (seq INTEGER PRIMARY KEY, at TEXT NOT NULL, actor TEXT,"
+        " actor_email TEXT, type TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL)"
+    )
+    tx.execute("CREATE INDEX _audit_actor ON _audit (actor, seq)")
+
+
 def rebuild_table(tx: Transaction, table: str, columns: str, values: Mapping[str, str]) -> None:
     """Give one of Bakend's own tables another shape, its rows kept.
 
@@ -223,4 +249,12 @@ _FILES: Final = (
     " visibility TEXT NOT NULL CHECK (visibility IN ('public', 'protected'))"
 )
 
-STEPS: Final[Mapping[int, Step]] = {1: _version_1, 2: _version_2, 3: _version_3, 4: _version_4}
+STEPS: Final[Mapping[int, Step]] = {
+    1: _version_1,
+    2: _version_2,
+    3: _version_3,
+    4: _version_4,
+    5: _version_5,
+}
+NEWEST: Final = max(STEPS)
+"""The schema that this Bakend makes and knows."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bakend.database.failures import translate
-from bakend.events.event import Draft
+from bakend.events.event import NOBODY, Actor, Draft
 
 Parameters = Sequence[object] | Mapping[str, object]
 Row = sqlite3.Row
@@ -63,11 +63,11 @@ class Transaction(Snapshot):
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, *, actor: str | None = None, depth: int = 0
+        self, connection: sqlite3.Connection, *, actor: Actor = NOBODY, depth: int = 0
     ) -> None:
         super().__init__(connection)
         self.actor = actor
-        """Id of the user who acts, stamped on the events; None for nobody and for Bakend itself."""
+        """Who acts, stamped on the events."""
         self.depth = depth
         """How many handlers deep this change is; 0 for a request."""
         self.drafts: list[Draft] = []

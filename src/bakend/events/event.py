@@ -3,6 +3,13 @@
 `<collection>.created`, `<collection>.updated`  payload: the record
 `<collection>.deleted`                          payload: {"id"}; `before` keeps the whole record
 `system.collection.created|updated|deleted`     payload: {"name"}
+`auth.register`, `auth.login`                   payload: the user
+`auth.logout`                                   payload: {"userId"}
+`auth.updated`                                  payload: the user; role or password changed
+`auth.deleted`                                  payload: {"userId"}
+`auth.session_revoked`                          payload: {"userId", "sessionId"}, null for all of them
+`storage.uploaded`                              payload: the file
+`storage.deleted`                               payload: {"id", "userId"}
 """
 
 from __future__ import annotations
@@ -16,6 +23,21 @@ NAMESPACES: Final = frozenset({"auth", "function", "job", "storage", "system"})
 """First words of event types that are not collections; no collection may have such a name."""
 
 Payload = Mapping[str, Any]
+
+
+class Actor(Struct, kw_only=True):
+    """Who makes a change, as its events remember it."""
+
+    id: str | None = None
+    """Id of the user; None for anonymous callers, the command line and Bakend itself."""
+    is_admin: bool = False
+    """Whether it was done with an administrator's rights, which the audit keeps."""
+
+
+NOBODY: Final = Actor()
+"""An anonymous caller, or Bakend itself."""
+OPERATOR: Final = Actor(is_admin=True)
+"""Whoever sits at the command line of the host."""
 
 
 class Draft(Struct, kw_only=True):
@@ -44,6 +66,8 @@ class Event(Struct, kw_only=True):
     subject: str
     actor: str | None
     """Id of the user who acted; None for anonymous callers and for Bakend itself."""
+    by_admin: bool
+    """Whether it was done with an administrator's rights."""
     depth: int
     """How many handlers deep the change was; 0 for a request."""
     payload: dict[str, Any]
@@ -97,3 +121,48 @@ def collection_changed(name: str, action: str) -> Draft:
         subject=name,
         payload={"name": name},
     )
+
+
+def user_registered(user: Payload) -> Draft:
+    """Tell that somebody registered, or was given an account."""
+    return _about_user("register", user["id"], user)
+
+
+def user_logged_in(user: Payload) -> Draft:
+    """Tell that somebody logged in."""
+    return _about_user("login", user["id"], user)
+
+
+def user_logged_out(user_id: str) -> Draft:
+    """Tell that somebody ended a session of his own."""
+    return _about_user("logout", user_id, {"userId": user_id})
+
+
+def user_updated(user: Payload) -> Draft:
+    """Tell that a user's role or password changed."""
+    return _about_user("updated", user["id"], user)
+
+
+def user_deleted(user_id: str) -> Draft:
+    """Tell that a user is no more."""
+    return _about_user("deleted", user_id, {"userId": user_id})
+
+
+def session_revoked(user_id: str, session_id: str | None) -> Draft:
+    """Tell that a session was ended from elsewhere; without an id, all of a user's sessions."""
+    return _about_user("session_revoked", user_id, {"userId": user_id, "sessionId": session_id})
+
+
+def file_uploaded(file: Payload) -> Draft:
+    """Tell that a file was uploaded."""
+    return Draft(type="storage.uploaded", source="storage", subject=file["id"], payload=file)
+
+
+def file_deleted(file_id: str, user_id: str) -> Draft:
+    """Tell that a file was deleted; `user_id` is empty where nobody owned it."""
+    payload = {"id": file_id, "userId": user_id}
+    return Draft(type="storage.deleted", source="storage", subject=file_id, payload=payload)
+
+
+def _about_user(action: str, user_id: str, payload: Payload) -> Draft:
+    return Draft(type=f"auth.{action}", source="auth", subject=user_id, payload=payload)

@@ -40,15 +40,17 @@ class EventLog:
         last = 0
         for draft in drafts:
             last = tx.value(
-                "INSERT INTO _events (id, type, source, at, subject, actor, depth, payload, before)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
+                "INSERT INTO _events"
+                " (id, type, source, at, subject, actor, by_admin, depth, payload, before)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
                 (
                     new_id("evt"),
                     draft.type,
                     draft.source,
                     at,
                     draft.subject,
-                    tx.actor,
+                    tx.actor.id,
+                    int(tx.actor.is_admin),
                     tx.depth,
                     wire.encode(draft.payload),
                     None if draft.before is None else wire.encode(draft.before),
@@ -60,7 +62,7 @@ class EventLog:
     def since(self, snapshot: Snapshot, seq: int, *, limit: int = 500) -> list[Event]:
         """Return the events after a number, oldest first."""
         rows = snapshot.all(
-            "SELECT seq, id, type, source, at, subject, actor, depth, payload, before"
+            "SELECT seq, id, type, source, at, subject, actor, by_admin, depth, payload, before"
             " FROM _events WHERE seq > ? ORDER BY seq LIMIT ?",
             (seq, limit),
         )
@@ -73,6 +75,7 @@ class EventLog:
                 at=row["at"],
                 subject=row["subject"],
                 actor=row["actor"],
+                by_admin=bool(row["by_admin"]),
                 depth=row["depth"],
                 payload=json.loads(row["payload"]),
                 before=None if row["before"] is None else json.loads(row["before"]),
@@ -85,8 +88,32 @@ class EventLog:
         seq = snapshot.value("SELECT seq FROM sqlite_sequence WHERE name = '_events'")
         return 0 if seq is None else int(seq)
 
+    def position(self, snapshot: Snapshot, reader: str) -> int:
+        """Return the number of the last event that a reader is done with; 0 for a new one."""
+        return snapshot.value("SELECT seq FROM _readers WHERE name = ?", (reader,)) or 0
+
+    def pass_over(self, tx: Transaction, reader: str, seq: int) -> None:
+        """Note that a reader is done with the events up to a number; no trim goes beyond it.
+
+        In the transaction that holds what the reader made of them, so that a crash repeats nothing.
+        """
+        tx.execute(
+            "INSERT INTO _readers (name, seq) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET seq = excluded.seq",
+            (reader, seq),
+        )
+
+    def blank(self, tx: Transaction, user_id: str) -> None:
+        """Take what is personal of a deleted user out of the log: only ids stay."""
+        tx.execute(
+            "UPDATE _events SET payload = ? WHERE subject = ? AND type GLOB 'auth.*'",
+            (wire.encode({"userId": user_id}), user_id),
+        )
+
     def trim(self, tx: Transaction, end: int) -> int:
         """Delete up to `TRIM_STEP` events that are too old or too many; return how many.
+
+        What a reader has not passed yet stays.
 
         Args:
             tx: The transaction to do it in.
@@ -95,6 +122,10 @@ class EventLog:
         oldest = to_text(self._clock.now() - self._retention)
         return tx.execute(
             "DELETE FROM _events WHERE seq IN (SELECT seq FROM _events"
-            " WHERE seq <= ? OR at < ? ORDER BY seq LIMIT ?)",
-            (end - self._max_rows, oldest, TRIM_STEP),
+            " WHERE (seq <= ? OR at < ?) AND seq <= ? ORDER BY seq LIMIT ?)",
+            (end - self._max_rows, oldest, self._passed_by_all(tx, end), TRIM_STEP),
         )
+
+    def _passed_by_all(self, snapshot: Snapshot, end: int) -> int:
+        slowest = snapshot.value("SELECT min(seq) FROM _readers")
+        return end if slowest is None else int(slowest)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bakend.access import GuardFor
+from bakend.access import Guard, GuardFor
 from bakend.clock import Clock, to_text
 from bakend.collections.catalog import Catalog, Table
 from bakend.collections.definition import Collection, Field
@@ -22,10 +22,12 @@ from bakend.errors import Fault, RecordNotFoundError, ValidationError
 from bakend.events.event import record_created, record_deleted, record_updated
 from bakend.ids import new_id
 from bakend.records import query, validation
+from bakend.storage.file import StoredFile
 from bakend.structs import Struct
 
 Record = dict[str, Any]
-Exists = Callable[[Snapshot, str], bool]
+UserExists = Callable[[Snapshot, str], bool]
+FindFile = Callable[[Snapshot, str], StoredFile | None]
 
 
 class Page(Struct, kw_only=True):
@@ -56,8 +58,8 @@ class RecordStore:
         *,
         clock: Clock,
         matches: validation.Matches,
-        user_exists: Exists,
-        file_exists: Exists,
+        user_exists: UserExists,
+        find_file: FindFile,
         list_max: int,
     ) -> None:
         """Take the parts.
@@ -68,7 +70,7 @@ class RecordStore:
             clock: Where time comes from.
             matches: Whether a text matches a pattern; None when that took too long.
             user_exists: Whether a user has this id.
-            file_exists: Whether a file has this id.
+            find_file: Returns the file of an id.
             list_max: Most records of a list without a limit.
         """
         self._database = database
@@ -76,7 +78,7 @@ class RecordStore:
         self._clock = clock
         self._matches = matches
         self._user_exists = user_exists
-        self._file_exists = file_exists
+        self._find_file = find_file
         self._list_max = list_max
 
     def collection(self, name: str) -> Collection:
@@ -133,7 +135,7 @@ class RecordStore:
             ValidationError: The body breaks the definition; carries every fault.
         """
         checked = self._check(name, body, guard_for, creates=True)
-        with self._database.write() as tx:
+        with self._database.write(actor=guard_for.actor) as tx:
             table = self._catalog.table(tx, name)
             guard_for(table.collection).before("create")
             values = self._valid(tx, table, checked, guard_for, record_id=None)
@@ -156,7 +158,7 @@ class RecordStore:
             ValidationError: The record would break the definition; carries every fault.
         """
         checked = self._check(name, body, guard_for, creates=False)
-        with self._database.write() as tx:
+        with self._database.write(actor=guard_for.actor) as tx:
             table = self._catalog.table(tx, name)
             before = self._allowed(tx, table, record_id, "update", guard_for)
             values = self._valid(tx, table, checked, guard_for, record_id=record_id, before=before)
@@ -174,7 +176,7 @@ class RecordStore:
             RecordNotFoundError: There is none, or the caller may not know of it.
             PermissionDeniedError: The caller may read it and no more.
         """
-        with self._database.write() as tx:
+        with self._database.write(actor=guard_for.actor) as tx:
             table = self._catalog.table(tx, name)
             before = self._allowed(tx, table, record_id, "delete", guard_for)
             tx.execute(*query.delete(table, record_id))
@@ -241,9 +243,9 @@ class RecordStore:
             is_kept = before is not None and before[field.name] == value
             if value is None or is_kept or field.name in faulty:
                 continue
-            fault = self._reference_fault(tx, field, value) or self._unique_fault(
-                tx, table, field, value, record_id
-            )
+            fault = self._reference_fault(
+                tx, field, value, guard_for(collection)
+            ) or self._unique_fault(tx, table, field, value, record_id)
             if fault is not None:
                 faults.append(fault)
         if faults:
@@ -251,13 +253,18 @@ class RecordStore:
             raise ValidationError(sorted(faults, key=lambda fault: order[fault.field]))
         return validation.values(collection, checked.body)
 
-    def _reference_fault(self, tx: Transaction, field: Field, value: Any) -> Fault | None:
+    def _reference_fault(
+        self, tx: Transaction, field: Field, value: Any, guard: Guard
+    ) -> Fault | None:
         if value == "":
             return None
-        if field.type.name == "file" and not self._file_exists(tx, value):
-            return Fault(
-                field.name, "exists", f'Field "{field.name}" references unknown file "{value}"'
-            )
+        if field.type.name == "file":
+            file = self._find_file(tx, value)
+            # The same words for both: nobody finds out which ids there are.
+            if file is None or not guard.may_use_file(file):
+                return Fault(
+                    field.name, "exists", f'Field "{field.name}" references unknown file "{value}"'
+                )
         if field.type.name == "relation" and not self._is_target(tx, field, value):
             return Fault(
                 field.name, "exists", f'Field "{field.name}" references unknown record "{value}"'

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from waitress import wasyncore  # type: ignore[import-untyped]  # ships no types
 from waitress.adjustments import Adjustments  # type: ignore[import-untyped]
-from waitress.proxy_headers import proxy_headers_middleware  # type: ignore[import-untyped]
 
 from bakend.clock import Clock
 from bakend.errors import NotWritableError, UnavailableError
@@ -65,7 +64,8 @@ class Server:
         """Listen, and start nothing yet.
 
         Args:
-            wsgi_app: The application. It sees no `X-Forwarded-*` and no `Forwarded` header.
+            wsgi_app: The application. `X-Forwarded-*` headers reach it as they came: anybody can send
+                them, and it has to know whom to believe.
             host: None for all interfaces.
             port: 0 for any that is free; see `addresses`.
             threads: How many requests run at once.
@@ -95,7 +95,7 @@ class Server:
         """What the loop watches, by descriptor; only the loop changes it."""
         self._waker = Waker(self._sockets)
         self._shared = Shared(
-            application=proxy_headers_middleware(wsgi_app, clear_untrusted=True),
+            application=wsgi_app,
             error_response=error_response,
             body_limits=limits,
             clock=clock,

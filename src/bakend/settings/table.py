@@ -17,6 +17,7 @@ from .secret import Secret
 from .values import (
     BOOLEAN,
     DATABASE,
+    DELETED_USER_DATA,
     HOST,
     LOG_LEVEL,
     NETWORKS,
@@ -25,6 +26,8 @@ from .values import (
     PATH,
     SECRET,
     SYNCHRONOUS,
+    TRIES,
+    DeletedUserData,
     Kind,
     LogLevel,
     Network,
@@ -127,6 +130,19 @@ class Settings(Struct, kw_only=True):
     storage: Path = setting(
         Path("storage"), key="storage", parse=PATH, help="The folder of uploaded files."
     )
+    storage_max_file_size_bytes: int = setting(
+        10_485_760,
+        key="storage.maxFileSize",
+        parse=size(1, 2**40),
+        help="Largest file that may be uploaded.",
+    )
+    storage_grace_time_s: int = setting(
+        3_600,
+        key="storage.graceTime",
+        parse=whole_seconds(),
+        help="How long the bytes of a deleted file stay in `storage/trash`, so that a backup that "
+        "runs can still read them; and how old a file must be for `bak storage prune`.",
+    )
     log_level: LogLevel = setting(
         "INFO", key="logLevel", parse=LOG_LEVEL, help="The least severe lines that are logged."
     )
@@ -151,6 +167,50 @@ class Settings(Struct, kw_only=True):
         parse=whole_seconds(),
         help="Life of a refresh token, and so of a session that nobody uses.",
     )
+    auth_deleted_user_data: DeletedUserData = setting(
+        "keep",
+        key="auth.deletedUserData",
+        parse=DELETED_USER_DATA,
+        help="What becomes of a deleted user's records and files. `keep`: records stay, and the "
+        "files that they refer to, without an owner; other files go. `delete`: all of it goes.",
+    )
+    audit_retention_s: int = setting(
+        31_536_000,
+        key="audit.retention",
+        parse=whole_seconds(60),
+        help="How long it is kept what administrators changed.",
+    )
+    throttle_login: int = setting(
+        10,
+        key="throttle.login",
+        parse=TRIES,
+        help="Failed logins to one account from one address in 5 minutes; 0 is no limit, here and "
+        "below.",
+    )
+    throttle_login_address: int = setting(
+        60,
+        key="throttle.loginAddress",
+        parse=TRIES,
+        help="Failed logins from one address in 5 minutes. Of IPv6 a /64 counts as one address.",
+    )
+    throttle_login_account: int = setting(
+        200,
+        key="throttle.loginAccount",
+        parse=TRIES,
+        help="Failed logins to one account from all addresses in an hour.",
+    )
+    throttle_register: int = setting(
+        60,
+        key="throttle.register",
+        parse=TRIES,
+        help="Registrations from one address in 10 minutes.",
+    )
+    throttle_refresh: int = setting(
+        120,
+        key="throttle.refresh",
+        parse=TRIES,
+        help="Refreshed tokens for one address in a minute.",
+    )
     dashboard_enabled: bool = setting(
         True, key="dashboard.enabled", parse=BOOLEAN, help="Serve the dashboard under `/_`."
     )
@@ -171,7 +231,8 @@ class Settings(Struct, kw_only=True):
         (),
         key="server.trustedProxies",
         parse=NETWORKS,
-        help="Addresses or networks of proxies whose `X-Request-Id` is kept.",
+        help="Addresses or networks of proxies that are believed: their `X-Request-Id` is kept, and "
+        "the client's address is taken from their `X-Forwarded-For`.",
     )
     server_stop_timeout_s: float = setting(
         25.0,

@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Synchronous: TypeAlias = Literal["full", "normal"]
+DeletedUserData: TypeAlias = Literal["keep", "delete"]
 LogLevel: TypeAlias = Literal["DEBUG", "INFO", "WARN", "ERROR"]
 
 # Longer than any sensible time, and far below where datetime arithmetic overflows.
@@ -189,6 +190,12 @@ def _parse_synchronous(raw: object) -> Synchronous:
     return raw
 
 
+def _parse_deleted_user_data(raw: object) -> DeletedUserData:
+    if raw not in ("keep", "delete"):
+        raise ValueError
+    return raw
+
+
 def _parse_host(raw: object) -> str | None:
     text = _text(raw)
     if text == "*":
@@ -350,6 +357,14 @@ SYNCHRONOUS: Final = Kind(
     show=_same,
     example="`full`, `normal`",
 )
+DELETED_USER_DATA: Final = Kind(
+    expected="one of keep, delete",
+    parse=_parse_deleted_user_data,
+    read=_read_text,
+    show=_same,
+    example="`keep`, `delete`",
+)
+TRIES: Final = integer(0, 1_000_000)
 HOST: Final[Kind[str | None]] = Kind(
     expected='an address, a host name, or "*"',
     parse=_parse_host,
