@@ -20,6 +20,7 @@ LAYERS: Final = (
     ("nouns", ("auth", "collections", "storage")),
     ("rules", ("access",)),
     ("rows", ("records",)),
+    ("across", ("accounts", "housekeeping")),
     ("guests", ("usercode",)),
     ("edge", ("api",)),
     ("sockets", ("server",)),

@@ -10,11 +10,17 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bakend.accounts.administration import Accounts, Ending
+from bakend.accounts.first_admin import FirstAdmin
 from bakend.api.answers import refusal
 from bakend.api.app import Parts, WSGIApplication, create_wsgi_app
 from bakend.api.cors import Origins
 from bakend.api.dashboard import assets
-from bakend.auth.identity import ANONYMOUS
+from bakend.auth.authenticator import Authenticator
+from bakend.auth.keys import derive
+from bakend.auth.passwords import Passwords
+from bakend.auth.sessions import SessionStore
+from bakend.auth.throttle import Limit, Throttle
 from bakend.auth.users import UserStore
 from bakend.clock import Clock
 from bakend.collections.catalog import Catalog
@@ -24,6 +30,8 @@ from bakend.database.connection import Database
 from bakend.database.migrations import migrate, require_readable
 from bakend.events.bus import Bus
 from bakend.events.log import EventLog
+from bakend.housekeeping import Chore, Housekeeper
+from bakend.ids import new_secret
 from bakend.records.store import RecordStore
 from bakend.server.serve import Server
 from bakend.settings import LOCALHOST, Settings
@@ -42,13 +50,23 @@ class App:
     Thread: `open`, `serve` and `close` on the main thread; `stop` on any, and in a signal handler.
     """
 
-    def __init__(self, settings: Settings, project: Path, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        project: Path,
+        *,
+        clock: Clock,
+        first_admin: str | None = None,
+        passwords: Passwords | None = None,
+    ) -> None:
         """Build every part; nothing is opened or started yet.
 
         Args:
             settings: What is configured.
             project: The folder of `bakend.json`.
             clock: Where time comes from.
+            first_admin: Address that becomes an administrator by registering, while there is none.
+            passwords: Hashes passwords in a cheaper way, in tests.
         """
         self._settings = settings
         self.event_log = EventLog(
@@ -70,21 +88,69 @@ class App:
             project / "collections", self.database, self.catalog
         )
         self._patterns = PatternRunner()
+        self._build_accounts(first_admin, passwords or Passwords(), clock)
         self.records = RecordStore(
             self.database,
             self.catalog,
             clock=clock,
             matches=self._patterns.matches,
-            user_exists=UserStore().exists,
+            user_exists=self._users.exists,
             find_file=FileStore().find,
             list_max=settings.records_list_max,
         )
         self._clock = clock
         self._packages = PackageFolder(project)
         self._watcher: Watcher | None = None
+        self._housekeeper: Housekeeper | None = None
         self._project = project
         self._server: Server | None = None
         self._is_stopped = False
+
+    def _build_accounts(self, first_admin: str | None, passwords: Passwords, clock: Clock) -> None:
+        settings = self._settings
+        # Short commands have no secret, and sign nothing that anybody sees.
+        secret = settings.auth_jwt_secret.reveal() if settings.auth_jwt_secret else new_secret()
+        self._users = UserStore()
+        self._sessions = SessionStore(
+            clock=clock,
+            ttl_s=settings.auth_refresh_token_ttl_s,
+            key=derive(secret, "refresh-tokens"),
+        )
+        self._throttle = Throttle(
+            clock,
+            (
+                Limit("login", settings.throttle_login, 5 * 60),
+                Limit("loginAddress", settings.throttle_login_address, 5 * 60),
+                Limit("loginAccount", settings.throttle_login_account, 60 * 60),
+                Limit("register", settings.throttle_register, 10 * 60),
+                Limit("refresh", settings.throttle_refresh, 60),
+            ),
+        )
+        self.authenticator = Authenticator(
+            self.database,
+            self._users,
+            self._sessions,
+            passwords,
+            self._throttle,
+            clock=clock,
+            secret=secret,
+            access_ttl_s=settings.auth_access_token_ttl_s,
+            first_admin=first_admin,
+        )
+        self.accounts = Accounts(
+            self.database,
+            self._users,
+            self._sessions,
+            passwords,
+            clock=clock,
+            ending=Ending(
+                data=lambda _tx, _user_id, _policy: lambda: None, traces=(self.event_log.blank,)
+            ),
+            deleted_user_data=settings.auth_deleted_user_data,
+        )
+        self.first_admin = FirstAdmin(
+            self.database, self._users, self.accounts, passwords, self.authenticator
+        )
 
     def open(self, *, writes: bool = True) -> None:
         """Open the database, bring it to the newest schema, and repair what its collections lack.
@@ -113,7 +179,9 @@ class App:
         return create_wsgi_app(
             Parts(
                 clock=self._clock,
-                identify=lambda _token: ANONYMOUS,
+                authenticator=self.authenticator,
+                accounts=self.accounts,
+                first_admin=self.first_admin,
                 records=self.records,
                 json_depth=self._settings.limits_json_depth,
                 trusted_proxies=self._settings.server_trusted_proxies,
@@ -163,6 +231,10 @@ class App:
                 clock=self._clock,
             )
             self._watcher.start()
+        with self.database.read() as snapshot:
+            self._throttle.load(snapshot)
+        self._housekeeper = Housekeeper(self._chores(), clock=self._clock)
+        self._housekeeper.start()
         if self._is_stopped:  # the signal came while the parts were being opened
             self._server.stop()
         return self._server.addresses
@@ -183,6 +255,27 @@ class App:
         if self._watcher is not None:
             self._watcher.stop()
             self._watcher = None
+        if self._housekeeper is not None:
+            self._housekeeper.stop()
+            self._housekeeper = None
+            self._save_throttle()
         self._packages.take_off_path()
         self._patterns.close()
         self.database.close()
+
+    def _chores(self) -> tuple[Chore, ...]:
+        return (
+            Chore(name="saving the throttle", every_s=5, run=self._save_throttle),
+            Chore(name="cleaning sessions", every_s=600, run=self._clean_sessions),
+        )
+
+    def _save_throttle(self) -> None:
+        if not self._throttle.is_saved():
+            with self.database.write() as tx:
+                self._throttle.save(tx)
+
+    def _clean_sessions(self) -> None:
+        is_more = True
+        while is_more:  # a transaction for each step: others write in between
+            with self.database.write() as tx:
+                is_more = self._sessions.clean(tx) > 0

@@ -18,3 +18,13 @@ def new_id(prefix: str) -> str:
 def new_secret() -> str:
     """Return 32 random bytes as text that is safe in a file, a header and a shell."""
     return secrets.token_urlsafe(32)
+
+
+def new_refresh_token() -> str:
+    """Return `rt_<uuid4>` with 32 hexadecimal digits behind it."""
+    return f"rt_{uuid.uuid4()}{secrets.token_hex(16)}"
+
+
+def random_bytes(count: int) -> bytes:
+    """Return random bytes, for salts."""
+    return secrets.token_bytes(count)

@@ -12,15 +12,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from flask import Flask
 from flask.testing import FlaskClient
 
 from bakend.app import App
+from bakend.auth.authenticator import Client
+from bakend.auth.passwords import Cost, Passwords
+from bakend.auth.user import User
 from bakend.clock import Clock, SystemClock
-from bakend.events.event import Event
-from bakend.settings import Settings
+from bakend.events.event import OPERATOR, Event
+from bakend.settings import Secret, Settings
 from bakend.structs import Struct
 
 
@@ -67,6 +70,11 @@ class FakeClock:
                 self._moved.wait()
 
 
+PASSWORD: Final = "correct horse battery"  # noqa: S105  of everybody in a test
+CHEAP: Final = Cost(log2_n=4, r=1, p=1)
+"""Thousands of passwords a second, where tests need users."""
+
+
 class TestProject(Struct):
     """An opened project with a client that calls its API without a socket."""
 
@@ -75,6 +83,20 @@ class TestProject(Struct):
     app: App
     client: FlaskClient
     folder: Path
+
+    def sign_up(self, email: str, *, role: str = "authenticated") -> dict[str, str]:
+        """Make a user who is logged in, and return the headers that say so."""
+        return self.log_in(self.make_user(email, role=role).email)
+
+    def make_user(self, email: str, *, role: str = "authenticated") -> User:
+        """Make a user with the password `PASSWORD`."""
+        return self.app.accounts.create(email, PASSWORD, role, OPERATOR)
+
+    def log_in(self, email: str) -> dict[str, str]:
+        """Log a user in, and return the headers that say so."""
+        here = Client(address="127.0.0.1", user_agent="bakend.testing")
+        login = self.app.authenticator.login(email, PASSWORD, here)
+        return {"Authorization": f"Bearer {login.token}"}
 
     def events(self, *, after: int = 0) -> list[Event]:
         """Return the events in the log behind a number."""
@@ -94,6 +116,7 @@ def temporary_project(
     settings: Mapping[str, Any] | None = None,
     clock: Clock | None = None,
     folder: Path | None = None,
+    first_admin: str | None = None,
 ) -> Iterator[TestProject]:
     """Open a project in a new folder, and take it away afterwards.
 
@@ -102,6 +125,7 @@ def temporary_project(
         settings: Fields of `Settings` that differ from their defaults.
         clock: The machine's, if none is given.
         folder: Take this folder instead, and leave it there.
+        first_admin: Address that becomes an administrator by registering.
     """
     with tempfile.TemporaryDirectory(prefix="bakend-test-") as made:
         folder = Path(made) if folder is None else folder
@@ -109,13 +133,17 @@ def temporary_project(
         for each in collections:
             (folder / "collections" / f"{each['name']}.json").write_text(json.dumps(each))
         configured = Settings(
-            **{
-                "database": folder / "bakend.db",
-                "storage": folder / "storage",
-                **(settings or {}),
-            }
+            database=folder / "bakend.db",
+            storage=folder / "storage",
+            auth_jwt_secret=Secret("a secret of tests, of no use to anybody"),
+        ).replaced(**(settings or {}))
+        app = App(
+            configured,
+            folder,
+            clock=clock or SystemClock(),
+            first_admin=first_admin,
+            passwords=Passwords(CHEAP),
         )
-        app = App(configured, folder, clock=clock or SystemClock())
         try:
             app.open()
             app.collection_files.serve(changes=False)

@@ -344,8 +344,8 @@ def test_names_cannot_clash_with_what_is_ours() -> None:
     """No collection takes a name of the API, of an event, of an index or of SQLite."""
     with temporary_project() as project:
         wsgi_app = project.client.application
-        routes = {rule.rule.split("/")[-1] for rule in wsgi_app.url_map.iter_rules()}
-        words = {word for word in routes if word.isidentifier() and word.islower()}
+        paths = {rule.rule.removeprefix("/api") for rule in wsgi_app.url_map.iter_rules()}
+        words = {word for path in paths if (word := path.split("/")[1]).isidentifier()}
         taken = words | RESERVED_NAMES | NAMESPACES | {"sqlite_x", "bakend_x", "idx_x"}
         for name in sorted(taken - {"_"}):
             with pytest.raises(DefinitionError, match="reserved"):

@@ -41,10 +41,12 @@ OTHERS = {
 imports where it needs it, with a word why; what every start needs is added here."""
 
 NOT_OURS = {
+    "bakend.auth.bcrypt",
     "bakend.cli.health",
     "bakend.cli.inspect",
     "bakend.cli.migrate",
     "bakend.cli.packages",
+    "bakend.cli.users",
     "bakend.collections.pattern_judge",
     "bakend.collections.pattern_syntax",
     "bakend.settings.show",

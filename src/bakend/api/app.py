@@ -16,13 +16,15 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
 
-from bakend.api import dashboard, health, records
+from bakend.accounts.administration import Accounts
+from bakend.accounts.first_admin import FirstAdmin
+from bakend.api import auth, dashboard, health, records
 from bakend.api.answers import COMMON_HEADERS
 from bakend.api.cors import Origins, cors_headers
 from bakend.api.errors import envelope, headers_of, status_of
 from bakend.api.requests import Networks, comes_from
 from bakend.api.routing import Route
-from bakend.auth.identity import Identity
+from bakend.auth.authenticator import Authenticator
 from bakend.clock import Clock
 from bakend.collections.definition import RESERVED_NAMES
 from bakend.errors import (
@@ -50,8 +52,9 @@ class Parts(Struct, kw_only=True):
     """What the HTTP API is made of."""
 
     clock: Clock
-    identify: Callable[[str | None], Identity]
-    """Returns who holds an access token; nobody where there is none, or none that is valid."""
+    authenticator: Authenticator
+    accounts: Accounts
+    first_admin: FirstAdmin
     records: RecordStore
     json_depth: int
     origins: Origins
@@ -70,6 +73,15 @@ def create_wsgi_app(parts: Parts) -> WSGIApplication:
     app.register_blueprint(health.routes())
     if parts.dashboard is not None:
         app.register_blueprint(dashboard.routes(parts.dashboard))
+    app.register_blueprint(
+        auth.routes(
+            parts.authenticator,
+            parts.accounts,
+            parts.first_admin,
+            json_depth=parts.json_depth,
+            trusted_proxies=parts.trusted_proxies,
+        )
+    )
     app.register_blueprint(records.routes(parts.records, json_depth=parts.json_depth))
     _identify_requests(app, parts)
     _answer_errors(app)
@@ -88,7 +100,7 @@ class _CollectionConverter(BaseConverter):
 def _identify_requests(app: Flask, parts: Parts) -> None:
     @app.before_request
     def begin() -> None:
-        g.identify = parts.identify
+        g.identify = parts.authenticator.identify
         g.began_at = parts.clock.monotonic()
         given = request.headers.get("X-Request-Id", "")
         is_kept = (

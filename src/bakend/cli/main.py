@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "health": "bakend.cli.health",
         "settings": "bakend.cli.inspect",
         "migrate": "bakend.cli.migrate",
+        "users": "bakend.cli.users",
         "add": "bakend.cli.packages",
         "remove": "bakend.cli.packages",
         "sync": "bakend.cli.packages",

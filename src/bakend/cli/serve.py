@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from types import FrameType
@@ -15,7 +16,7 @@ from bakend.app import App
 from bakend.cli.init import scaffold
 from bakend.cli.project import Project, config_option
 from bakend.clock import SystemClock
-from bakend.errors import InvalidInputError
+from bakend.errors import InvalidInputError, SettingsError
 from bakend.settings import Loaded, Mode, ensure_secret
 from bakend.version import VERSION
 
@@ -65,13 +66,15 @@ def _serve(project: Project, mode: Mode, flags: Mapping[str, object]) -> int:
     try:
         _say_what_is_odd(loaded)
         if settings.auth_jwt_secret is None:
-            ensure_secret(loaded.project)
-        app = App(settings, loaded.project, clock=clock)
+            settings = settings.replaced(auth_jwt_secret=ensure_secret(loaded.project))
+        app = App(settings, loaded.project, clock=clock, first_admin=loaded.admin_email)
         stopper.app = app
         try:
             app.open()
+            _make_named_admin(app, loaded)
             addresses = app.listen(develops=mode == "dev")
             _banner(addresses)
+            _offer_setup(app, addresses, has_page=settings.dashboard_enabled)
             app.serve()
             _log.info("Stopped")
         finally:
@@ -107,3 +110,43 @@ def _banner(addresses: list[tuple[str, int]]) -> None:
     click.echo(
         f"Bakend v{VERSION}\n\nDatabase: ready\nAPI: ready\n\nListening on :{addresses[0][1]}"
     )
+
+
+def _make_named_admin(app: App, loaded: Loaded) -> None:
+    """Make the administrator that the environment names, if there is none."""
+    if loaded.admin_email is None or loaded.admin_password is None:
+        return
+    try:
+        made = app.first_admin.ensure(loaded.admin_email, loaded.admin_password.reveal())
+    except InvalidInputError as error:
+        raise SettingsError(
+            [f"BAKEND_ADMIN_EMAIL and BAKEND_ADMIN_PASSWORD make no account: {error.message}"]
+        ) from error
+    if made is not None:
+        _log.info("Made the first administrator, %s", made.email)
+
+
+def _offer_setup(app: App, addresses: list[tuple[str, int]], *, has_page: bool) -> None:
+    """Say how the first administrator is made, as long as there is none.
+
+    On a terminal, where only its owner reads; else in the log, where a service's output is read.
+    """
+    token = app.first_admin.new_token()
+    if token is None:
+        return
+    if has_page:
+        text = f"No administrator yet. Make one at {_own_url(addresses)}/_/setup#{token}"
+    else:
+        text = "No administrator yet. Make one with: bak users create EMAIL --role admin"
+    if sys.stdout.isatty():
+        click.echo(f"\n{text}")
+    else:
+        _log.info("%s", text)
+
+
+def _own_url(addresses: list[tuple[str, int]]) -> str:
+    """Return how this machine reaches the server."""
+    host, port = addresses[0]
+    if host in ("0.0.0.0", "::", "127.0.0.1", "::1"):  # noqa: S104  compared, not bound
+        host = "localhost"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

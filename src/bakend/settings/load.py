@@ -64,6 +64,9 @@ class Loaded(Struct, kw_only=True):
     warnings: tuple[str, ...]
     # True with BAKEND_ENV=production.
     is_production: bool
+    # BAKEND_ADMIN_EMAIL and BAKEND_ADMIN_PASSWORD: the administrator to begin with.
+    admin_email: str | None
+    admin_password: Secret | None
     # True when there is no project yet and one was asked for: `bak init` first, then load again.
     is_missing: bool
 
@@ -128,6 +131,8 @@ def load(
         sources=MappingProxyType(merge.sources),
         warnings=tuple(merge.warnings),
         is_production=is_production,
+        admin_email=variables.get("BAKEND_ADMIN_EMAIL", "").strip().lower() or None,
+        admin_password=_secret_or_none(variables.get("BAKEND_ADMIN_PASSWORD")),
         is_missing=is_missing,
     )
 
@@ -299,6 +304,10 @@ class _Merge:
     @staticmethod
     def _absolute(value: object, folder: Path) -> object:
         return Path(os.path.normpath(folder / value)) if isinstance(value, Path) else value
+
+
+def _secret_or_none(text: str | None) -> Secret | None:
+    return Secret(text) if text else None
 
 
 def _weakness(secret: Secret | None) -> str:
