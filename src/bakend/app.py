@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bakend.accounts.administration import Accounts, Ending
 from bakend.accounts.first_admin import FirstAdmin
@@ -39,7 +39,9 @@ from bakend.settings import LOCALHOST, Settings
 from bakend.storage.blobs import Blobs
 from bakend.storage.files import FileStore
 from bakend.usercode.packages.folder import PackageFolder
-from bakend.usercode.watcher import Watcher
+
+if TYPE_CHECKING:
+    from bakend.usercode.watcher import Watcher
 
 UPLOAD_PATH: Final = "/api/storage/upload"
 FORM_BYTES: Final = 1024 * 1024
@@ -227,7 +229,6 @@ class App:
             AddressInUseError: Another process has the port.
         """
         self.collection_files.serve(changes=develops)
-        self.files.clean()
         self._packages.put_on_path()
         problem = self._packages.problem()
         if problem is not None:
@@ -248,7 +249,10 @@ class App:
             error_response=refusal,
             clock=self._clock,
         )
+        self.files.clean()
         if develops:
+            from bakend.usercode.watcher import Watcher  # a server in production has none
+
             self._watcher = Watcher(
                 self._project / "collections",
                 "*.json",

@@ -8,7 +8,6 @@ upload moves its bytes into their place inside its own transaction, so that none
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypeVar
 
@@ -20,6 +19,7 @@ from bakend.records.references import named_files
 from bakend.storage.blobs import Blobs
 from bakend.storage.file import StoredFile
 from bakend.storage.files import FileStore
+from bakend.structs import Struct
 
 GROUP: Final = 100
 """How many are removed in one transaction: other writers wait for it."""
@@ -27,8 +27,7 @@ GROUP: Final = 100
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Orphans:
+class Orphans(Struct, kw_only=True):
     """What nothing refers to, or what is not whole."""
 
     unused: Sequence[StoredFile]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import IO, Any, Final, cast
 
 from flask import Request
@@ -15,6 +14,7 @@ from bakend.errors import InvalidInputError
 from bakend.storage.incoming import Incoming
 from bakend.storage.media import media_type
 from bakend.storage.names import clean_name
+from bakend.structs import Struct
 
 INVALID: Final = "Invalid multipart form data"
 
@@ -27,8 +27,7 @@ LINE_BYTES: Final = 256
 """More than a line with a boundary can have."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
+class Upload(Struct, kw_only=True):
     """What a form says, and the file that came with it."""
 
     content: Incoming

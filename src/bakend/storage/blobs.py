@@ -77,7 +77,11 @@ class Blobs:
     def ids(self, *, older_than_s: float) -> Iterator[str]:
         """Yield the ids of all files that were written at least so long ago; 0 for all there are."""
         latest = self._clock.now().timestamp() - older_than_s if older_than_s else math.inf
-        with contextlib.suppress(FileNotFoundError), os.scandir(self._files) as entries:
+        with (
+            disk_errors(),
+            contextlib.suppress(FileNotFoundError),
+            os.scandir(self._files) as entries,
+        ):
             for entry in entries:
                 if not is_file_id(entry.name):
                     continue  # not ours: whatever a system or a person has put there
@@ -125,7 +129,7 @@ def is_file_id(text: str) -> bool:
 
 
 def _plain_files(folder: Path) -> Iterator[Path]:
-    with contextlib.suppress(FileNotFoundError):
+    with disk_errors(), contextlib.suppress(FileNotFoundError):
         yield from (path for path in folder.iterdir() if path.is_file() and not path.is_symlink())
 
 

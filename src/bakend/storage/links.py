@@ -9,17 +9,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from bakend.structs import Struct
 
 LIFETIME_S: Final = 600
 
 _LONGEST_NUMBER: Final = 12
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Struct, kw_only=True):
     """What makes an address of a file open it."""
 
     expires: int
