@@ -153,10 +153,12 @@ def test_the_limit_is_to_the_byte(tmp_path: Path) -> None:
         text = _upload(server, headers, form(b"x").replace(b'; filename="a.bin"', b""))
         huge = _upload(server, headers, form(content + bytes(MIB)))
         nobody = _upload(server, {}, form(b"x"))
-        read = client.get(f"/api/storage/{largest.json['id']}")
-        part = client.request(
-            "GET", f"/api/storage/{largest.json['id']}", headers={"Range": "bytes=-1000"}
-        )
+        path = f"/api/storage/{largest.json['id']}"
+        head = client.request("HEAD", path)
+        part = client.request("GET", path, headers={"Range": "bytes=-1000"})
+        none = client.request("GET", path, headers={"Range": f"bytes={LARGEST}-"})
+        known = client.request("GET", path, headers={"If-None-Match": head.headers["ETag"]})
+        read = client.get(path)
 
     assert largest.status == 201
     assert (larger.status, larger.json["error"]["message"]) == (
@@ -167,6 +169,9 @@ def test_the_limit_is_to_the_byte(tmp_path: Path) -> None:
     assert (text.status, text.json["error"]["message"]) == (400, "Field 'file' is required")
     assert (huge.status, huge.code) == (413, "payload_too_large")
     assert (nobody.status, nobody.code) == (401, "unauthorized")
+    assert (head.status, head.headers["Content-Length"], head.body) == (200, str(LARGEST), b"")
+    assert (none.status, none.headers["Content-Range"]) == (416, f"bytes */{LARGEST}")
+    assert (known.status, known.body) == (304, b"")
     assert read.body == content
     assert (part.status, part.body) == (206, content[-1000:])
     assert _on_disk(project) == {largest.json["id"]}
