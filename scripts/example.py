@@ -28,16 +28,18 @@ TO_TRY: Final = """\
 
 Open
   {address}/health
-  {address}/api/todos?limit=3
-  {address}/api/lists
+  {address}/_/
 
-Try, one line after the other
-  id=$(curl -s {address}/api/todos -H 'Content-Type: application/json' \
--d '{{"title":"Try Bakend"}}' | sed 's/.*"id": *"\\([^"]*\\)".*/\\1/'); echo "$id"
-  curl -s '{address}/api/todos?limit=3'; echo
-  curl -s -X PUT {address}/api/todos/"$id" -H 'Content-Type: application/json' \
--d '{{"done":true,"priority":5}}'; echo
-  curl -s -X DELETE {address}/api/todos/"$id" -w '%{{http_code}}\\n'
+Try, one line after the other: log in, then create, list, change and delete a todo
+  token=$(curl -s {address}/api/auth/login -H 'Content-Type: application/json' \
+-d '{{"email":"demo@example.com","password":"demo password"}}' | sed 's/.*"token": *"\\([^"]*\\)".*/\\1/')
+  id=$(curl -s {address}/api/todos -H "Authorization: Bearer $token" \
+-H 'Content-Type: application/json' -d '{{"title":"Try Bakend"}}' | sed 's/.*"id": *"\\([^"]*\\)".*/\\1/')
+  echo "$id"
+  curl -s '{address}/api/todos?limit=3' -H "Authorization: Bearer $token"; echo
+  curl -s -X PUT {address}/api/todos/"$id" -H "Authorization: Bearer $token" \
+-H 'Content-Type: application/json' -d '{{"done":true,"priority":5}}'; echo
+  curl -s -X DELETE {address}/api/todos/"$id" -H "Authorization: Bearer $token" -w '%{{http_code}}\\n'
 
 Ctrl-C stops the server; what you changed is kept in examples/todo/.bakend"""
 

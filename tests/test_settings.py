@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
 import json
 import os
@@ -14,7 +13,8 @@ from typing import Any
 import pytest
 
 from bakend.errors import NotWritableError, SettingsError
-from bakend.settings import Loaded, Mode, Secret, Settings, ensure_secret, load, rows
+from bakend.settings import Loaded, Mode, Secret, Settings, ensure_secret, load
+from bakend.settings.show import rows
 from bakend.settings.table import TABLE, snake
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -565,7 +565,7 @@ def test_secret_masks_itself(project: Project) -> None:
     loaded = project.load({"auth": {"jwtSecret": GOOD}})
     secret = loaded.settings.auth_jwt_secret
 
-    shown = f"{secret} {secret!r} {loaded} {dataclasses.asdict(loaded.settings)} {rows(loaded)}"
+    shown = f"{secret} {secret!r} {loaded} {loaded.settings.as_dict()} {rows(loaded)}"
 
     assert GOOD not in shown
     assert secret == Secret(GOOD)
@@ -684,7 +684,7 @@ def test_settings_are_frozen() -> None:
     """Nothing can change a setting while Bakend runs."""
     settings: Any = Settings()
 
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         settings.port = 1
 
 

@@ -1,4 +1,4 @@
-"""Fills the todo example with lists and 1,000 todos, through the HTTP API of the running server.
+"""Fills the todo example with a user, lists and 1,000 todos, through the HTTP API of the server.
 
     python seed.py http://127.0.0.1:8080
 
@@ -30,6 +30,9 @@ LISTS: Final = {
 }
 LAST_LIST: Final = "Someday"
 
+USER: Final = {"email": "demo@example.com", "password": "demo password"}
+"""Whoever tries the example may be this user; everybody can read it here."""
+
 _VERBS: Final = ("Plan", "Buy", "Repair", "Write", "Call about", "Clean", "Look up", "Finish")
 _THINGS: Final = ("the bicycle", "a letter", "the roof", "new shoes", "the report", "the trip")
 _TAGS: Final[Sequence[Sequence[str]]] = ((), ("quick",), ("quick", "outside"), ("waiting",))
@@ -38,13 +41,15 @@ Json = dict[str, Any]
 
 
 class Server:
-    """One keep-alive connection to the API."""
+    """One keep-alive connection to the API, for one user."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, token: str = "") -> None:
         parts = urlsplit(address)
         self._connection = http.client.HTTPConnection(
             parts.hostname or "127.0.0.1", parts.port, timeout=60
         )
+        self.token = token
+        """The access token; empty as long as nobody is logged in."""
 
     def __enter__(self) -> Self:
         return self
@@ -57,28 +62,40 @@ class Server:
     ) -> None:
         self._connection.close()
 
+    def log_in(self) -> None:
+        """Log the example's user in, who registers when it is the first time."""
+        status, answer = self._answer("POST", "/api/auth/login", USER)
+        if status == 401:
+            answer = self.ask("POST", "/api/auth/register", USER)
+        elif status >= 400:
+            raise SystemExit(f"{USER['email']} cannot log in: {status} {answer}")
+        self.token = answer["token"]
+
     def records(self, collection: str) -> list[Json]:
         """Return the records of a collection, newest first."""
-        items: list[Json] = self._ask("GET", f"/api/{collection}")["items"]
+        items: list[Json] = self.ask("GET", f"/api/{collection}")["items"]
         return items
 
     def create(self, collection: str, values: Json) -> Json:
         """Create a record and return it as it is stored."""
-        return self._ask("POST", f"/api/{collection}", values)
+        return self.ask("POST", f"/api/{collection}", values)
 
-    def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
-        self._connection.request(
-            method,
-            path,
-            body=None if body is None else json.dumps(body),
-            headers={"Content-Type": "application/json"},
-        )
-        response = self._connection.getresponse()
-        text = response.read().decode()
-        if response.status >= 400:
-            raise SystemExit(f"{method} {path} answered {response.status}: {text}")
-        answer: Json = json.loads(text)
+    def ask(self, method: str, path: str, body: Json | None = None) -> Json:
+        """Send a request and return the answer's JSON; end the program where it is refused."""
+        status, answer = self._answer(method, path, body)
+        if status >= 400:
+            raise SystemExit(f"{method} {path} answered {status}: {answer}")
         return answer
+
+    def _answer(self, method: str, path: str, body: Json | None) -> tuple[int, Json]:
+        headers = {"Content-Type": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        sent = None if body is None else json.dumps(body)
+        self._connection.request(method, path, body=sent, headers=headers)
+        response = self._connection.getresponse()
+        answer: Json = json.loads(response.read() or b"{}")  # 204 has no body
+        return response.status, answer
 
 
 def todos(list_ids: Sequence[str]) -> Iterator[Json]:
@@ -118,7 +135,7 @@ class Progress:
                 print(f"  {self._done}/{self._total} todos", flush=True)
 
 
-def create_all(address: str, missing: Sequence[Json]) -> None:
+def create_all(address: str, token: str, missing: Sequence[Json]) -> None:
     """Create todos over several connections at once; the first failure ends it."""
     waiting: SimpleQueue[Json] = SimpleQueue()
     for values in missing:
@@ -128,7 +145,7 @@ def create_all(address: str, missing: Sequence[Json]) -> None:
 
     def work() -> None:
         try:
-            with Server(address) as server:
+            with Server(address, token) as server:
                 while not failures:
                     server.create("todos", waiting.get_nowait())
                     progress.step()
@@ -149,6 +166,7 @@ def create_all(address: str, missing: Sequence[Json]) -> None:
 def seed(address: str) -> None:
     """Create what is missing, unless an earlier run has finished."""
     with Server(address) as server:
+        server.log_in()
         list_ids = {record["name"]: record["id"] for record in server.records("lists")}
         if LAST_LIST in list_ids:
             print("The seed data is there")
@@ -160,7 +178,7 @@ def seed(address: str) -> None:
         present = {record["title"] for record in server.records("todos")}
         missing = [values for values in todos(ordered) if values["title"] not in present]
         print(f"Loading seed data: {len(LISTS)} lists, {TODOS} todos", flush=True)
-        create_all(address, missing)
+        create_all(address, server.token, missing)
         server.create("lists", {"name": LAST_LIST, "color": LISTS[LAST_LIST]})
 
 

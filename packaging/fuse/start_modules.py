@@ -63,9 +63,7 @@ def main() -> int:
     from bakend.cli.main import run
 
     with tempfile.TemporaryDirectory() as folder:
-        project = Path(folder) / "project"
-        run(["init", str(project)])
-        config = str(project / "bakend.json")
+        config = str(Path(folder) / "bakend.json")  # a start makes what is missing
         return run(["start", "--config", config, "--host", "127.0.0.1", "--port", str(port)])
 
 

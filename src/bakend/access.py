@@ -21,7 +21,6 @@ tells whether a record exists that the caller may not read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from bakend.auth.identity import Identity
@@ -29,13 +28,13 @@ from bakend.collections.definition import OWNER_FIELD, Collection
 from bakend.errors import AuthenticationError, PermissionDeniedError, RecordNotFoundError
 from bakend.events.event import Actor
 from bakend.storage.file import StoredFile
+from bakend.structs import Struct
 
 EVERYTHING: Final = Identity(id=None, email=None, role="admin")
 """Bakend itself and the user's own code: nothing is refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct):
     """What one identity may do with one collection."""
 
     identity: Identity
@@ -106,8 +105,7 @@ class Guard:
         return rule == "authenticated"
 
 
-@dataclass(frozen=True, slots=True)
-class GuardFor:
+class GuardFor(Struct):
     """Makes the guards of one identity; the store is given this, not the identity."""
 
     _identity: Identity

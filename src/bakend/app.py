@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bakend.accounts.administration import Accounts, Ending
 from bakend.accounts.first_admin import FirstAdmin
@@ -37,7 +37,9 @@ from bakend.server.serve import Server
 from bakend.settings import LOCALHOST, Settings
 from bakend.storage.files import FileStore
 from bakend.usercode.packages.folder import PackageFolder
-from bakend.usercode.watcher import Watcher
+
+if TYPE_CHECKING:
+    from bakend.usercode.watcher import Watcher
 
 _log: Final = logging.getLogger("bakend.app")
 
@@ -220,6 +222,8 @@ class App:
             clock=self._clock,
         )
         if develops:
+            from bakend.usercode.watcher import Watcher  # a server in production has none
+
             self._watcher = Watcher(
                 self._project / "collections",
                 "*.json",

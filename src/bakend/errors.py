@@ -34,12 +34,12 @@ without internals; the hint is for the operator: what to do, with the command.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+from bakend.structs import Struct
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+
+class Fault(Struct):
     """One thing wrong with one field of a record, as the API shows it."""
 
     field: str

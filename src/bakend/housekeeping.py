@@ -5,18 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from bakend.clock import Clock
 from bakend.errors import BakendError
+from bakend.structs import Struct
 
 STOP_TIMEOUT_S = 5.0
 
 _log = logging.getLogger("bakend.housekeeping")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chore:
+class Chore(Struct, kw_only=True):
     """Something that is done again and again."""
 
     name: str

@@ -17,11 +17,11 @@ import sys
 import threading
 import traceback
 from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TextIO, TypeAlias
 
 from bakend.clock import Clock, to_text
+from bakend.structs import Struct
 
 Level: TypeAlias = Literal["DEBUG", "INFO", "WARN", "ERROR"]
 
@@ -42,19 +42,17 @@ _NUMBERS: Final[dict[str, int]] = {
     "ERROR": logging.ERROR,
 }
 
+# Both as texts, which `re` compiles when a line first needs it.
 # Control characters, line and paragraph separators, marks that turn the direction of writing,
 # and lone surrogates, which no file can hold.
-_UNPRINTABLE: Final = re.compile(
+_UNPRINTABLE: Final = (
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_TOKENS: Final = re.compile(
-    r"""([?&;](?:access_|refresh_)?token=|\bBearer\s+)[^\s&#;,"'<>]+""", re.IGNORECASE
-)
+_TOKENS: Final = r"""(?i)([?&;](?:access_|refresh_)?token=|\bBearer\s+)[^\s&#;,"'<>]+"""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct):
     """One record as it was logged; `text` may have indented lines of a traceback after the first.
 
     As JSON it is {"timestamp", "level", "message"}.
@@ -125,7 +123,7 @@ def printable(text: str) -> str:
     """Return a text on one line, with escapes for what a terminal or a file would obey."""
     if text.isascii() and text.isprintable():  # nearly every line, at a tenth of the cost
         return text
-    return _UNPRINTABLE.sub(_escape, text)
+    return re.sub(_UNPRINTABLE, _escape, text)
 
 
 def masked(text: str) -> str:
@@ -133,7 +131,7 @@ def masked(text: str) -> str:
     lower = text.lower()
     if "token=" not in lower and "bearer" not in lower:  # as above
         return text
-    return _TOKENS.sub(r"\1***", text)
+    return re.sub(_TOKENS, r"\1***", text)
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -10,7 +10,6 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +24,7 @@ from bakend.auth.user import User
 from bakend.clock import Clock, SystemClock
 from bakend.events.event import OPERATOR, Event
 from bakend.settings import Secret, Settings
+from bakend.structs import Struct
 
 
 class FakeClock:
@@ -75,8 +75,7 @@ CHEAP: Final = Cost(log2_n=4, r=1, p=1)
 """Thousands of passwords a second, where tests need users."""
 
 
-@dataclass(frozen=True, slots=True)
-class TestProject:
+class TestProject(Struct):
     """An opened project with a client that calls its API without a socket."""
 
     __test__ = False  # for pytest: not a test, though its name begins like one
@@ -133,14 +132,11 @@ def temporary_project(
         (folder / "collections").mkdir(exist_ok=True)
         for each in collections:
             (folder / "collections" / f"{each['name']}.json").write_text(json.dumps(each))
-        configured = replace(
-            Settings(
-                database=folder / "bakend.db",
-                storage=folder / "storage",
-                auth_jwt_secret=Secret("a secret of tests, of no use to anybody"),
-            ),
-            **(settings or {}),
-        )
+        configured = Settings(
+            database=folder / "bakend.db",
+            storage=folder / "storage",
+            auth_jwt_secret=Secret("a secret of tests, of no use to anybody"),
+        ).replaced(**(settings or {}))
         app = App(
             configured,
             folder,

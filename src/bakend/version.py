@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import pkgutil
-from dataclasses import dataclass
 from typing import Final
+
+from bakend.structs import Struct
 
 VERSION: Final = "0.1.0"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Build:
+class Build(Struct, kw_only=True):
     """What the build wrote down; from source, nothing but that word."""
 
     commit: str = "source"

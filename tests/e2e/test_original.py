@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bakend.auth.bcrypt import matches_bcrypt
 from bakend.database.migrations import NEWEST
+from bakend.testing import temporary_project
 
 import original
 from processes import bak, make_project, running_server
@@ -239,3 +241,38 @@ def test_nothing_to_change_waits_for_nobody(tmp_path: Path) -> None:
 
         with running_server(tmp_path) as server, server.client() as client:
             assert client.get("/api/lists").json == {"items": []}
+
+
+def test_its_users_come_in_by_session_and_by_password(folder: Path) -> None:
+    """A refresh token of the original goes on; a password is verified by bcrypt, and hashed anew."""
+    if matches_bcrypt(original.PASSWORD, original.BCRYPT) is None:
+        pytest.skip("no bcrypt on this machine")
+    login = {"email": "a@example.com", "password": original.PASSWORD}
+    with running_server(folder) as server, server.client() as client:
+        refreshed = client.post("/api/auth/refresh", {"refreshToken": original.REFRESH_TOKEN})
+        assert refreshed.status == 200
+        assert refreshed.json["user"]["id"] == "usr_1"
+        bearer = {"Authorization": f"Bearer {refreshed.json['token']}"}
+        assert client.request("GET", "/api/auth/me", headers=bearer).status == 200
+        assert client.post("/api/auth/login", {**login, "password": "x"}).status == 401
+        assert client.post("/api/auth/login", login).status == 200
+
+    with contextlib.closing(sqlite3.connect(folder / "bakend.db")) as database:
+        stored = database.execute("SELECT password_hash FROM _users WHERE id = 'usr_1'").fetchone()
+    assert stored[0].startswith("scrypt$14$8$5$")
+    with running_server(folder) as server, server.client() as client:
+        assert client.post("/api/auth/login", login).status == 200
+
+
+def test_without_bcrypt_the_log_names_the_way_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The user is told as for a wrong password; the operator is told what to do."""
+    monkeypatch.setattr("bakend.auth.bcrypt._crypt", lambda: None)
+    with temporary_project(folder=folder) as project:
+        answer = project.client.post(
+            "/api/auth/login", json={"email": "a@example.com", "password": original.PASSWORD}
+        )
+
+    assert answer.status_code == 401
+    assert "bak users set-password" in caplog.text

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
-from types import ModuleType
-from typing import Any, Final
+
+from todo_example import PROJECT, seed
 
 from bakend.collections.definition import Collection, parse, warnings
 from bakend.records.validation import faults
-
-PROJECT: Final = Path(__file__).parents[2] / "examples" / "todo"
 
 
 def collection(name: str) -> Collection:
     """Parse one of the example's definitions."""
     text = (PROJECT / "collections" / f"{name}.json").read_text()
     return parse(json.loads(text), known=("lists",))
-
-
-def load_seed() -> ModuleType:
-    """Import seed.py, which lies outside every package."""
-    spec = importlib.util.spec_from_file_location("seed", PROJECT / "seed.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-seed: Final[Any] = load_seed()
 
 
 def test_the_definitions_cause_no_warning() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import re
@@ -14,9 +13,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
+from todo_example import seed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -70,14 +70,18 @@ def running(environ: dict[str, str], log: Path) -> Iterator[tuple[subprocess.Pop
             process.communicate(timeout=30)
 
 
+@contextmanager
+def server(environ: dict[str, str]) -> Iterator[Any]:
+    """Be the example's user."""
+    with seed.Server(f"http://127.0.0.1:{environ['BAKEND_PORT']}") as connected:
+        connected.log_in()
+        yield connected
+
+
 def total(environ: dict[str, str]) -> int:
     """Ask the server how many todos there are."""
-    connection = http.client.HTTPConnection("127.0.0.1", int(environ["BAKEND_PORT"]), timeout=30)
-    try:
-        connection.request("GET", "/api/todos?limit=1&count=true")
-        return int(json.loads(connection.getresponse().read())["total"])
-    finally:
-        connection.close()
+    with server(environ) as connected:
+        return int(connected.ask("GET", "/api/todos?limit=1&count=true")["total"])
 
 
 def test_the_printed_lines_work_one_after_the_other(
@@ -87,7 +91,11 @@ def test_the_printed_lines_work_one_after_the_other(
     if shutil.which("curl") is None:
         pytest.skip("no curl here")
     with running(environ, tmp_path / "log") as (_process, said):
-        lines = [line for line in said.splitlines() if line.startswith(("  id=", "  curl "))]
+        lines = [
+            line
+            for line in said.splitlines()
+            if line.startswith(("  token=", "  id=", "  echo ", "  curl "))
+        ]
         done = subprocess.run(
             ["sh", "-e"], input="\n".join(lines), capture_output=True, text=True, check=True
         )
@@ -127,12 +135,9 @@ def test_a_second_run_keeps_what_people_changed(environ: dict[str, str], tmp_pat
     with running(environ, tmp_path / "log") as (_process, said):
         assert "1000/1000 todos" in said
         assert total(environ) == 1000
-        connection = http.client.HTTPConnection("127.0.0.1", int(environ["BAKEND_PORT"]))
-        connection.request("GET", "/api/todos?limit=1")
-        (record,) = json.loads(connection.getresponse().read())["items"]
-        connection.request("DELETE", f"/api/todos/{record['id']}")
-        assert connection.getresponse().status == 204
-        connection.close()
+        with server(environ) as connected:
+            (record,) = connected.ask("GET", "/api/todos?limit=1")["items"]
+            connected.ask("DELETE", f"/api/todos/{record['id']}")
 
     with running(environ, tmp_path / "log"):
         assert total(environ) == 999

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from pathlib import Path
 from typing import Any, Final
+
+PASSWORD: Final = "U*U"
+BCRYPT: Final = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
+"""Of `usr_1`, from the tests of crypt_blowfish, which is in the public domain."""
+REFRESH_TOKEN: Final = "rt_5f0f2f6e-2a5e-4b57-9d0d-3f7c0a1b2c3d00112233445566778899aabbccddeeff"
+"""Of `ses_1`, which is one of `usr_1`."""
 
 TABLES: Final = """
 CREATE TABLE _bakend_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL,
@@ -25,10 +32,11 @@ CREATE TABLE "posts" (id TEXT PRIMARY KEY, created_at TEXT NOT NULL, updated_at 
     "title" TEXT NOT NULL, "views" INTEGER, "author_id" TEXT, "user_id" TEXT, "slug" TEXT UNIQUE);
 CREATE INDEX "idx_posts_author_id" ON "posts" ("author_id");
 INSERT INTO _bakend_meta (key, value) VALUES ('schema_version', '3');
-INSERT INTO _users VALUES ('usr_1', 'a@example.com', 'x', 'admin', '2026-01-01T00:00:00.000Z'),
+INSERT INTO _users VALUES
+    ('usr_1', 'a@example.com', '{bcrypt}', 'admin', '2026-01-01T00:00:00.000Z'),
     ('usr_2', 'b@example.com', 'x', 'authenticated', '2026-01-02T00:00:00.000Z');
 INSERT INTO _sessions VALUES
-    ('ses_1', 'usr_1', 'h1', '2027-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z'),
+    ('ses_1', 'usr_1', '{token}', '2027-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z'),
     ('ses_2', 'usr_2', 'h2', '2027-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z'),
     ('ses_3', 'usr_gone', 'h3', '2027-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z');
 INSERT INTO _files VALUES
@@ -53,7 +61,8 @@ def make(path: Path, *, records: int = 3) -> None:
     """Write such a database with some records."""
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.executescript(TABLES)
+    token = hashlib.sha256(REFRESH_TOKEN.encode()).hexdigest()
+    connection.executescript(TABLES.replace("{bcrypt}", BCRYPT).replace("{token}", token))
     connection.execute("INSERT INTO _collections (name, definition) VALUES ('posts', ?)", (POSTS,))
     for number in range(records):
         at = f"2026-01-01T00:00:{number % 60:02}.000Z"

@@ -6,7 +6,6 @@ The same functions serve the admin API and `bak users`; who may call them was de
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from bakend.auth.credentials import normal_email, require_good_password
@@ -26,6 +25,7 @@ from bakend.events.event import (
     user_updated,
 )
 from bakend.ids import new_id
+from bakend.structs import Struct
 
 LAST_ADMIN: Final = "This is the last administrator: make another one first"
 
@@ -33,8 +33,7 @@ LeaveNothing = Callable[[Transaction, str], object]
 """Does in a transaction what the end of a user means for one part of Bakend."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(Struct, kw_only=True):
     """What the end of an account means beyond the tables of users and sessions."""
 
     data: Callable[[Transaction, str, str], Callable[[], None]]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from flask import Flask, g, request
@@ -24,6 +23,7 @@ from bakend.api.answers import COMMON_HEADERS
 from bakend.api.cors import Origins, cors_headers
 from bakend.api.errors import envelope, headers_of, status_of
 from bakend.api.requests import Networks, comes_from
+from bakend.api.routing import Route
 from bakend.auth.authenticator import Authenticator
 from bakend.clock import Clock
 from bakend.collections.definition import RESERVED_NAMES
@@ -37,6 +37,7 @@ from bakend.errors import (
 from bakend.ids import new_id
 from bakend.paths import normal_path
 from bakend.records.store import RecordStore
+from bakend.structs import Struct
 
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -47,8 +48,7 @@ _log = logging.getLogger("bakend.api")
 _access_log = logging.getLogger("bakend.access")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Parts(Struct, kw_only=True):
     """What the HTTP API is made of."""
 
     clock: Clock
@@ -66,6 +66,7 @@ class Parts:
 def create_wsgi_app(parts: Parts) -> WSGIApplication:
     """Return the application, ready for a WSGI server or Flask's test client."""
     app = Flask("bakend", static_folder=None)
+    app.url_rule_class = Route
     app.url_map.converters["collection"] = _CollectionConverter
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False

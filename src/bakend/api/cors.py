@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from bakend.structs import Struct
 
 ALLOWED_METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE"
 ALLOWED_HEADERS: Final = "Authorization, Content-Type"
@@ -12,11 +13,10 @@ EXPOSED_HEADERS: Final = "X-Request-Id, Retry-After"
 PREFLIGHT_AGE_S: Final = 600
 """How long a browser may remember the answer; browsers cut it to 2 hours at the most anyway."""
 
-_LOCALHOST: Final = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.ASCII)
+_LOCALHOST: Final = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origins:
+class Origins(Struct, kw_only=True):
     """The origins that are allowed."""
 
     exact: frozenset[str] = frozenset()
@@ -29,7 +29,7 @@ class Origins:
         """Tell whether pages of an origin may call."""
         if self.everybody or origin in self.exact:
             return True
-        return self.localhost and _LOCALHOST.fullmatch(origin) is not None
+        return self.localhost and re.fullmatch(_LOCALHOST, origin) is not None
 
 
 def cors_headers(

@@ -12,7 +12,6 @@ import functools
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +19,7 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from bakend.errors import NotFoundError, UnavailableError
+from bakend.structs import Struct
 
 if TYPE_CHECKING:
     from importlib_resources.abc import Traversable
@@ -69,8 +69,7 @@ _HIDDEN: Final = re.compile(r"(?:\A|/)(?:\.|__pycache__(?:/|\Z))|\.py[a-z]?\Z")
 """What lies in a package and is not part of the dashboard."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asset:
+class Asset(Struct, kw_only=True):
     """One file, as it is answered."""
 
     content: bytes

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from bakend.auth import tokens
@@ -32,6 +31,7 @@ from bakend.events.event import (
     user_updated,
 )
 from bakend.ids import new_id
+from bakend.structs import Struct
 
 WRONG_LOGIN: Final = "Invalid email or password"
 WRONG_REFRESH: Final = "Invalid or expired refresh token"
@@ -39,16 +39,14 @@ WRONG_REFRESH: Final = "Invalid or expired refresh token"
 _log = logging.getLogger("bakend.auth")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Client:
+class Client(Struct, kw_only=True):
     """From where a request comes."""
 
     address: str
     user_agent: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
+class Login(Struct, kw_only=True):
     """What somebody gets who has logged in."""
 
     token: str

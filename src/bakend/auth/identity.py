@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from bakend.events.event import Actor
+from bakend.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(Struct, kw_only=True):
     """A user, or nobody."""
 
     id: str | None

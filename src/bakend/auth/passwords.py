@@ -15,11 +15,10 @@ import hashlib
 import hmac
 import os
 import threading
-from dataclasses import dataclass
 from typing import Final
 
-from bakend.auth.bcrypt import matches_bcrypt
 from bakend.ids import random_bytes
+from bakend.structs import Struct
 
 SALT_BYTES: Final = 16
 KEY_BYTES: Final = 32
@@ -29,8 +28,7 @@ _MEMORY_MAX_BYTES: Final = 256 * 1024 * 1024
 """No stored hash may ask for more: whoever can write one must not be able to stop the server."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Struct):
     """How much work a hash is. Source of the default: OWASP's cheat sheet on storing passwords."""
 
     log2_n: int = 14
@@ -38,10 +36,13 @@ class Cost:
     p: int = 5
 
 
+COST: Final = Cost()
+
+
 class Passwords:
     """Hashes and verifies. Thread: any; each call may wait for a core."""
 
-    def __init__(self, cost: Cost = Cost()) -> None:
+    def __init__(self, cost: Cost = COST) -> None:
         self._cost = cost
         self._cores = threading.BoundedSemaphore(os.cpu_count() or 1)
         self._dummy: str | None = None
@@ -67,6 +68,8 @@ class Passwords:
             self._verify_scrypt(password, self._dummy_hash())
             return False
         if stored.startswith("$2"):
+            from bakend.auth.bcrypt import matches_bcrypt  # only the original's; brings ctypes
+
             with self._cores:
                 return matches_bcrypt(password, stored)
         return self._verify_scrypt(password, stored)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from bakend.auth.user import User
 from bakend.clock import Clock, to_text
 from bakend.database.transaction import Snapshot, Transaction
 from bakend.ids import new_id, new_refresh_token
+from bakend.structs import Struct
 
 GRACE_S: Final = 30
 """How long requests of one client that began together may be apart."""
@@ -29,8 +29,7 @@ CLEAN_STEP: Final = 500
 """Rows that one step of cleaning deletes: other writers wait for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class Session(Struct, kw_only=True):
     """One login of a user, as the API shows it."""
 
     id: str
@@ -55,8 +54,7 @@ class Session:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Refreshed:
+class Refreshed(Struct):
     """What a refresh token was good for."""
 
     user_id: str

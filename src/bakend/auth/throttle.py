@@ -14,12 +14,12 @@ import math
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from bakend.clock import Clock
 from bakend.database.transaction import Snapshot, Transaction
 from bakend.errors import RateLimitedError
+from bakend.structs import Struct
 
 KEYS_MAX: Final = 50_000
 """Windows that are remembered; beyond it those that were counted in least recently are forgotten."""
@@ -28,8 +28,7 @@ IPV6_PREFIX: Final = 64
 """One customer has so many bits to himself, and may send from any address in them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct):
     """How many tries there may be in a window."""
 
     name: str
@@ -38,8 +37,7 @@ class Limit:
     window_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
+class Try(Struct):
     """A try that was counted, in each of its windows."""
 
     windows: tuple[str, ...]

@@ -6,9 +6,10 @@ of the token only: here the user's row decides, on each request.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
+
+from bakend.structs import Struct
 
 if TYPE_CHECKING:
     from jwt.types import Options
@@ -26,8 +27,7 @@ _OPTIONS: Final[Options] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(Struct):
     """What a valid token says."""
 
     user_id: str

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
+
+from bakend.structs import Struct
 
 ROLES: Final = ("admin", "authenticated", "public")
 """What a user may be. `public` passes the same rules as `authenticated`; the word is the original's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class User:
+class User(Struct, kw_only=True):
     """Somebody with an account."""
 
     id: str

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import platform
 
 import click
 
 from bakend import executable
 from bakend.cli.project import Project, config_option, warn
-from bakend.database.connection import SQLITE_VERSION
-from bakend.settings import rows
 from bakend.version import VERSION, build
 
 
@@ -30,7 +27,11 @@ def version(*, verbose: bool, as_json: bool) -> None:
 
 
 def _versions() -> dict[str, str | None]:
-    import ssl  # 5 ms that other commands need not wait
+    # Here, because they take longer than all that the plain `bak version` does.
+    import platform
+    import ssl
+
+    from bakend.database.connection import SQLITE_VERSION
 
     built = build()
     return {
@@ -61,6 +62,8 @@ def settings(project: Project, *, as_json: bool) -> None:
 
     Later sources win: default, bakend.json, .env, environment, flags. Secrets are masked.
     """
+    from bakend.settings.show import rows
+
     loaded = project.load(mode="command")
     warn(loaded)
     shown = rows(loaded)

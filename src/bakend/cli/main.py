@@ -21,7 +21,7 @@ from bakend.version import VERSION
 
 COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "init": "bakend.cli.project",
+        "init": "bakend.cli.init",
         "dev": "bakend.cli.serve",
         "start": "bakend.cli.serve",
         "health": "bakend.cli.health",
@@ -46,10 +46,9 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name in COMMANDS and name not in self.commands:
-            gc.disable()  # an import leaves no garbage; looking for it takes 7 % of a start
-            try:
-                self.add_command(getattr(importlib.import_module(COMMANDS[name]), name))
-            finally:
+            self.add_command(getattr(importlib.import_module(COMMANDS[name]), name))
+            if not gc.isenabled():  # __main__.py has put it off until everything is imported
+                gc.freeze()  # modules stay: they need not be looked through, now or later
                 gc.enable()
         return super().get_command(ctx, name)
 

@@ -7,14 +7,14 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from types import FrameType
 
 import click
 
 from bakend import executable, logs
 from bakend.app import App
-from bakend.cli.project import Project, config_option, scaffold
+from bakend.cli.init import scaffold
+from bakend.cli.project import Project, config_option
 from bakend.clock import SystemClock
 from bakend.errors import InvalidInputError, SettingsError
 from bakend.settings import Loaded, Mode, ensure_secret
@@ -66,7 +66,7 @@ def _serve(project: Project, mode: Mode, flags: Mapping[str, object]) -> int:
     try:
         _say_what_is_odd(loaded)
         if settings.auth_jwt_secret is None:
-            settings = replace(settings, auth_jwt_secret=ensure_secret(loaded.project))
+            settings = settings.replaced(auth_jwt_secret=ensure_secret(loaded.project))
         app = App(settings, loaded.project, clock=clock, first_admin=loaded.admin_email)
         stopper.app = app
         try:

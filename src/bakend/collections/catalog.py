@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from bakend import wire
@@ -35,14 +34,14 @@ from bakend.errors import (
     UnavailableError,
 )
 from bakend.events.event import collection_changed
+from bakend.structs import Struct
 
 REPAIR_HINT: Final = "`bak migrate status` says what is wrong with it"
 
 _log = logging.getLogger("bakend.collections")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(Struct, kw_only=True):
     """A collection with the table that holds its rows."""
 
     collection: Collection
@@ -57,8 +56,7 @@ class Table:
         return self.collection.name
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct):
     """All collections at one moment."""
 
     tables: Mapping[str, Table]
@@ -289,8 +287,7 @@ class Catalog:
         tx.execute(f"PRAGMA user_version = {(number + 1) % 2**31}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(Struct):
     plan: Plan
     old: Table | None
     new: Collection | None

@@ -8,13 +8,13 @@ that was created so, but for the order of its columns, which nobody sees.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from bakend.collections.definition import Collection, Field
 from bakend.collections.fields import SqlValue
 from bakend.collections.migration import Plan
 from bakend.database.sql import quote
+from bakend.structs import Struct
 
 Parameters = dict[str, SqlValue]
 Statement = tuple[str, Parameters]
@@ -26,8 +26,7 @@ _SHOWN_VALUES: Final = 3
 _TWO_TO_63: Final = "9223372036854775808.0"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct):
     """A question about the rows of a table, before it is changed."""
 
     sql: str
@@ -128,8 +127,7 @@ def checks(
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct):
     """Where the values of a field come from when its table is built anew."""
 
     field: Field

@@ -10,7 +10,6 @@ import json
 import math
 import re
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from bakend.collections.field_definition import (
@@ -26,6 +25,7 @@ from bakend.collections.field_definition import (
 )
 from bakend.errors import DefinitionError
 from bakend.events.event import NAMESPACES
+from bakend.structs import Struct
 
 __all__ = [
     "MAX_FIELDS",
@@ -73,8 +73,7 @@ _COLLECTION_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _INSTRUCTIONS: Final = ("renamedFrom", "backfill")
 
 
-@dataclass(frozen=True, slots=True)
-class Collection:
+class Collection(Struct):
     """A named kind of record."""
 
     name: str
@@ -232,8 +231,7 @@ def in_order(collections: Iterable[Collection]) -> list[Collection]:
     return ordered
 
 
-@dataclass(frozen=True, slots=True)
-class _Targets:
+class _Targets(Struct):
     """What relations may point at."""
 
     known: Container[str]

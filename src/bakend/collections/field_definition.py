@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from bakend.collections.fields import TYPES, FieldType
 from bakend.collections.patterns import Pattern, compile_pattern, uncheckable
 from bakend.errors import DefinitionError, PatternError
+from bakend.structs import Struct
 
 FIELD_NAME: Final = re.compile(r"[a-z][A-Za-z0-9_]*")
 MAX_NAME_LENGTH: Final = 63
@@ -22,8 +22,7 @@ SYSTEM_FIELDS: Final = ("id", "createdAt", "updatedAt")
 _NUMBER_MAX: Final = 1e308
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct):
     """A field of a collection."""
 
     name: str

@@ -179,7 +179,7 @@ class DatetimeType(FieldType):
 
     # What toISOString (JavaScript), toIso8601String (Dart: microseconds, no zone) and isoformat
     # (Python) write; the time, the seconds and the zone may be left out.
-    _FORM: Final = re.compile(
+    _FORM: Final = (
         r"([0-9]{4})-(0[1-9]|1[0-2])-([0-9]{2})"
         r"(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?"
         r"(?:Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)?)?"
@@ -187,7 +187,7 @@ class DatetimeType(FieldType):
 
     def fault(self, value: Any) -> str | None:
         """Check the form by a pattern and the day by the calendar."""
-        form = self._FORM.fullmatch(value) if isinstance(value, str) else None
+        form = re.fullmatch(self._FORM, value) if isinstance(value, str) else None
         if form is not None:
             year, month, day = (int(part) for part in form.groups())
             # The calendar repeats every 400 years, and Python's begins with the year 1.

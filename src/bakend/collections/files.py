@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from bakend.collections.catalog import Catalog
 from bakend.collections.migration import Plan
 from bakend.database.connection import Database
 from bakend.errors import DefinitionError
+from bakend.structs import Struct
 
 FILE_MAX_BYTES: Final = 1024 * 1024
 """A definition with the most fields allowed is far smaller; anything larger is some other file."""
@@ -26,8 +26,7 @@ FILE_MAX_BYTES: Final = 1024 * 1024
 _log = logging.getLogger("bakend.collections")
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct):
     """How one collection stands."""
 
     name: str
@@ -37,8 +36,7 @@ class Status:
     """What is broken, or in the way of a change; else empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct):
     definitions: dict[str, dict[str, Any]]
     """Name to definition, in the order of the file names."""
     faults: dict[str, str]

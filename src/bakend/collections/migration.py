@@ -7,11 +7,12 @@ comes are never taken for the same, whatever their types.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, Literal
 
 from bakend.collections.definition import OPERATIONS, Collection, Field, same
 from bakend.errors import DefinitionError
+from bakend.structs import Struct
 
 Kind = Literal[
     "create_collection",
@@ -43,8 +44,7 @@ LOSSLESS: Final[Mapping[str, frozenset[str]]] = {
 """Type to the types that all its values can become; integers that no float holds are looked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct):
     """One thing that has to happen."""
 
     kind: Kind
@@ -56,13 +56,12 @@ class Step:
     """Whether stored values are lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct):
     """What leads from one definition of a collection to another."""
 
     name: str
     steps: tuple[Step, ...]
-    renames: Mapping[str, str] = field(default_factory=dict)
+    renames: Mapping[str, str] = MappingProxyType({})
     """New name to old name."""
 
     def has(self, *kinds: Kind, field: str | None = None) -> bool:

@@ -16,7 +16,6 @@ outside of these rules may be fast as well: they are only not known to be, and r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from bakend.collections.pattern_syntax import (
@@ -32,6 +31,7 @@ from bakend.collections.pattern_syntax import (
     Series,
     overlap,
 )
+from bakend.structs import Struct
 
 MAX_TEXT: Final = 10_000
 """UTF-16 units of a text that a plain pattern is tried on inside the server."""
@@ -42,8 +42,7 @@ _MAX_PATHS: Final = 100
 _MAX_ITEMS: Final = 10_000  # of all paths together: memory and time of this judgement
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
+class _Item(Struct):
     """A run of characters, always taken whole, or (where it varies) several times or not at all."""
 
     node: Node
@@ -57,8 +56,7 @@ class _Item:
 _Path = tuple[_Item | Edge, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct):
     """What a pattern may cost, or which part of it makes that unknown."""
 
     steps: int

@@ -9,10 +9,10 @@ group took, and Python does not.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from bakend.errors import PatternError
+from bakend.structs import Struct
 
 MAX_LENGTH: Final = 2_000
 """UTF-16 units of one pattern: longer ones are lists of words, which belong elsewhere."""
@@ -49,29 +49,25 @@ _NAME: Final = re.compile(r"<([^\W\d][\w$]*|\$[\w$]*)>")
 _OCTAL: Final = re.compile(r"[0-3][0-7]{0,2}|[4-7][0-7]?")
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct):
     """A part of a pattern, from `at` up to `end` in its UTF-16 units."""
 
     at: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
 class Char(Node):
     """One unit out of a set."""
 
     chars: CharSet
 
 
-@dataclass(frozen=True, slots=True)
 class Edge(Node):
     """A place: `^`, `$`, `b` or `B`."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
 class Group(Node):
     """Parentheses; `number` is 0 where they capture nothing."""
 
@@ -79,7 +75,6 @@ class Group(Node):
     body: Node
 
 
-@dataclass(frozen=True, slots=True)
 class Look(Node):
     """A look ahead or behind: `=`, `!`, `<=` or `<!`."""
 
@@ -87,14 +82,12 @@ class Look(Node):
     body: Node
 
 
-@dataclass(frozen=True, slots=True)
 class Reference(Node):
     """What a group took, or nothing where it took nothing; `number` 0 is always nothing."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
 class Repeat(Node):
     """From `least` to `most` times; None is endless."""
 
@@ -104,14 +97,12 @@ class Repeat(Node):
     is_lazy: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Series(Node):
     """One after the other."""
 
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Choice(Node):
     """One of several, the first that leads to a match."""
 

@@ -12,11 +12,11 @@ import re
 import select
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from bakend import executable
 from bakend.errors import PatternError
+from bakend.structs import Struct
 
 if TYPE_CHECKING:
     import subprocess
@@ -30,13 +30,12 @@ _START_S: Final = 10.0
 """Most seconds until the helper is ready; it takes 20 ms where nothing else runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct):
     """A pattern of a definition."""
 
     source: str
     """As the definition has it, in JavaScript's syntax."""
-    compiled: re.Pattern[str] | None = field(compare=False, repr=False)
+    compiled: re.Pattern[str] | None
     """For Python, to be searched for in UTF-16 units; None where it could not be translated."""
     slowness: str = ""
     """Why it runs in the helper, naming the part and its place; empty for a plain pattern."""

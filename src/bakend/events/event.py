@@ -15,8 +15,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from bakend.structs import Struct
 
 NAMESPACES: Final = frozenset({"auth", "function", "job", "storage", "system"})
 """First words of event types that are not collections; no collection may have such a name."""
@@ -24,8 +25,7 @@ NAMESPACES: Final = frozenset({"auth", "function", "job", "storage", "system"})
 Payload = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
+class Actor(Struct, kw_only=True):
     """Who makes a change, as its events remember it."""
 
     id: str | None = None
@@ -40,8 +40,7 @@ OPERATOR: Final = Actor(is_admin=True)
 """Whoever sits at the command line of the host."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(Struct, kw_only=True):
     """An event before its commit: what happened, not yet numbered."""
 
     type: str
@@ -54,8 +53,7 @@ class Draft:
     """The record before an update or delete: for rules and owners, never sent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, kw_only=True):
     """A fact, as the log keeps it."""
 
     seq: int

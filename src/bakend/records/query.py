@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bakend.collections.catalog import Table
 from bakend.database.sql import quote
+from bakend.structs import Struct
 
 Statement = tuple[str, list[Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListQuery:
+class ListQuery(Struct, kw_only=True):
     """What a caller wants to see of a collection, newest first."""
 
     limit: int | None = None

@@ -9,7 +9,6 @@ all the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bakend.access import Guard, GuardFor
@@ -24,14 +23,14 @@ from bakend.events.event import record_created, record_deleted, record_updated
 from bakend.ids import new_id
 from bakend.records import query, validation
 from bakend.storage.file import StoredFile
+from bakend.structs import Struct
 
 Record = dict[str, Any]
 UserExists = Callable[[Snapshot, str], bool]
 FindFile = Callable[[Snapshot, str], StoredFile | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(Struct, kw_only=True):
     """Records, newest first."""
 
     items: list[Record]
@@ -41,8 +40,7 @@ class Page:
     """Whether `records.listMax` cut the list."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
+class _Checked(Struct):
     """A body that was looked at as far as that goes without the database."""
 
     collection: Collection

@@ -27,7 +27,6 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from waitress.adjustments import Adjustments  # type: ignore[import-untyped]  # ships no types
@@ -71,25 +70,41 @@ ErrorResponse = Callable[[BakendError, int], tuple[int, list[tuple[str, str]], b
 _log = logging.getLogger("bakend.server")
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
 class Shared:
     """What the connections of one server have in common; it stands for Waitress' server object."""
 
-    application: Callable[..., Any]
-    error_response: ErrorResponse
-    body_limits: BodyLimits
-    clock: Clock
-    adj: Adjustments
-    add_task: Callable[[Channel], None]
-    """Puts a connection with a request into the queue of the `waitress-N` threads."""
-    pull_trigger: Callable[[], None]
-    """Wakes the loop, from any thread."""
-    effective_port: int
-    server_name: str
-    is_stopping: bool = False
-    """Set once, by `Server.stop`: from then on a connection's last answer says that it closes."""
-    active_channels: dict[int, Channel] = field(default_factory=dict)
-    """By descriptor; only the loop changes it."""
+    def __init__(
+        self,
+        *,
+        application: Callable[..., Any],
+        error_response: ErrorResponse,
+        body_limits: BodyLimits,
+        clock: Clock,
+        adj: Adjustments,
+        add_task: Callable[[Channel], None],
+        pull_trigger: Callable[[], None],
+        effective_port: int,
+        server_name: str,
+    ) -> None:
+        """Keep them.
+
+        Args:
+            add_task: Puts a connection with a request into the queue of the `waitress-N` threads.
+            pull_trigger: Wakes the loop, from any thread.
+        """
+        self.application = application
+        self.error_response = error_response
+        self.body_limits = body_limits
+        self.clock = clock
+        self.adj = adj
+        self.add_task = add_task
+        self.pull_trigger = pull_trigger
+        self.effective_port = effective_port
+        self.server_name = server_name
+        self.is_stopping = False
+        """Set once, by `Server.stop`: from then on a connection's last answer says that it closes."""
+        self.active_channels: dict[int, Channel] = {}
+        """By descriptor; only the loop changes it."""
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import logging
-from dataclasses import dataclass
 from typing import Any, Final
 
 from bakend.errors import BakendError, InvalidInputError, StorageFullError, UnavailableError
+from bakend.structs import Struct
 
 DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
@@ -15,8 +15,7 @@ OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
 _log = logging.getLogger("bakend.server")
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct):
     """Why a request is not handed to the application, and the status that says so."""
 
     error: BakendError

@@ -10,17 +10,14 @@ from __future__ import annotations
 
 from .load import Loaded, Mode, load
 from .secret import Secret, ensure_secret
-from .show import Row, rows
 from .table import LOCALHOST, Settings
 
 __all__ = [
     "LOCALHOST",
     "Loaded",
     "Mode",
-    "Row",
     "Secret",
     "Settings",
     "ensure_secret",
     "load",
-    "rows",
 ]

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from bakend.errors import SettingsError
+from bakend.structs import Struct
 
 from .secret import SHORTEST_BYTES, Secret, read_secret, secret_file
 from .sources import flatten, read_config, read_dotenv
@@ -50,8 +50,7 @@ _SECTIONS: Final = {key.rpartition(".")[0] for key in _BY_KEY} - {""}
 _SECRET: Final = TABLE["auth_jwt_secret"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class Loaded(Struct, kw_only=True):
     """The settings of one project, and how they came to be."""
 
     settings: Settings
@@ -72,8 +71,7 @@ class Loaded:
     is_missing: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Origin:
+class _Origin(Struct, kw_only=True):
     """Where a value was written, in the words of its readers."""
 
     # As `Loaded.sources` has it.

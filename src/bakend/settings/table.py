@@ -4,15 +4,14 @@ A setting is added here and nowhere else: its variable, its fault messages, `bak
 the reference come from its line. Fields carry their unit: `_s` seconds, `_bytes` bytes.
 """
 
-# ruff: noqa: RUF009 - setting() is dataclasses.field() with one more argument
-
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
+
+from bakend.structs import Struct, names
 
 from .secret import Secret
 from .values import (
@@ -51,8 +50,7 @@ PATH_SECTIONS: Final = frozenset({"database", "storage"})
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(Struct, kw_only=True):
     """One line of the table."""
 
     key: str
@@ -77,6 +75,10 @@ class Setting:
         return self.kind is SECRET
 
 
+# What the fields of `Settings` were declared with, in their order.
+_LINES: Final[list[Setting]] = []
+
+
 def snake(key: str) -> str:
     """Return a key in Python's spelling: `auth.accessTokenTtl` is `auth_access_token_ttl`."""
     return _HUMP.sub("_", key).replace(".", "_").lower()
@@ -84,19 +86,19 @@ def snake(key: str) -> str:
 
 def setting(default: T, *, key: str, parse: Kind[T], help: str, dev: T | None = None) -> T:
     """Declare one field of `Settings`; `dev` is the default of `bak dev` where it differs."""
-    line = Setting(
-        key=key,
-        kind=parse,
-        default=default,
-        dev_default=default if dev is None else dev,
-        help=help,
+    _LINES.append(
+        Setting(
+            key=key,
+            kind=parse,
+            default=default,
+            dev_default=default if dev is None else dev,
+            help=help,
+        )
     )
-    # dataclasses.field() claims the type of its default, and so does this.
-    return field(default=default, metadata={"setting": line})
+    return default
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, kw_only=True):
     """Every setting, parsed; paths are absolute once `load` has made them so."""
 
     host: str | None = setting(
@@ -279,9 +281,5 @@ class Settings:
     )
 
 
-def _lines() -> dict[str, Setting]:
-    return {each.name: each.metadata["setting"] for each in fields(Settings)}
-
-
 # Field name to line, in the order of the table.
-TABLE: Final = MappingProxyType(_lines())
+TABLE: Final = MappingProxyType(dict(zip(names(Settings), _LINES, strict=True)))

@@ -11,10 +11,11 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
+
+from bakend.structs import Struct
 
 from .secret import Secret
 
@@ -39,14 +40,14 @@ _UNITS_BYTES: Final = {
     "mib": 2**20,
     "gib": 2**30,
 }
-_DURATION: Final = re.compile(r"([0-9]{1,12})(ms|s|m|h|d)")
-_SIZE: Final = re.compile(r"([0-9]{1,15}) ?([a-z]*)", re.IGNORECASE)
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,15}")
-_HOST: Final = re.compile(r"(?!-)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+# Texts, which `re` compiles when they are first used: at most starts only the first one is.
+_DURATION: Final = r"([0-9]{1,12})(ms|s|m|h|d)"
+_SIZE: Final = r"([0-9]{1,15}) ?([A-Za-z]*)"
+_INTEGER: Final = r"[+-]?[0-9]{1,15}"
+_HOST: Final = r"(?!-)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind(Generic[T]):
+class Kind(Struct, Generic[T], kw_only=True):
     """What one sort of setting may hold.
 
     `read` and `parse` raise ValueError; its text, where there is one, replaces the usual words:
@@ -86,7 +87,7 @@ def duration(lowest_s: float = 0, highest_s: float = LONGEST_S) -> Kind[float]:
     """Seconds, written with a unit: 500ms, 5s, 15m, 1h, 7d."""
 
     def parse(raw: object) -> float:
-        found = _DURATION.fullmatch(raw) if isinstance(raw, str) else None
+        found = re.fullmatch(_DURATION, raw) if isinstance(raw, str) else None
         if found is None:
             raise ValueError
         count, unit = int(found[1]), found[2]
@@ -107,7 +108,7 @@ def whole_seconds(lowest_s: int = 0, highest_s: int = LONGEST_S) -> Kind[int]:
     """Whole seconds, written with a unit: 15m, 1h, 7d."""
 
     def parse(raw: object) -> int:
-        found = _DURATION.fullmatch(raw) if isinstance(raw, str) else None
+        found = re.fullmatch(_DURATION, raw) if isinstance(raw, str) else None
         if found is None or found[2] == "ms":
             raise ValueError
         seconds = int(found[1]) * int(_UNITS_S[found[2]])
@@ -128,7 +129,7 @@ def size(lowest: int, highest: int) -> Kind[int]:
 
     def parse(raw: object) -> int:
         if isinstance(raw, str):
-            found = _SIZE.fullmatch(raw)
+            found = re.fullmatch(_SIZE, raw)
             if found is None or found[2].lower() not in _UNITS_BYTES:
                 raise ValueError
             raw = int(found[1]) * _UNITS_BYTES[found[2].lower()]
@@ -203,7 +204,7 @@ def _parse_host(raw: object) -> str | None:
     try:
         return str(ipaddress.ip_address(bare))
     except ValueError:
-        if _HOST.fullmatch(text) is None:
+        if re.fullmatch(_HOST, text) is None:
             raise ValueError from None
         return text.lower()
 
@@ -300,7 +301,7 @@ def _read_text(text: str) -> object:
 
 
 def _read_integer(text: str) -> object:
-    if _INTEGER.fullmatch(text.strip()) is None:
+    if re.fullmatch(_INTEGER, text.strip()) is None:
         raise ValueError(shorten(text))
     return int(text)
 

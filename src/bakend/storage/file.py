@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from bakend.structs import Struct
 
 VISIBILITIES = ("public", "protected")
 """Who may read a file: everybody, or its owner and administrators."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFile:
+class StoredFile(Struct, kw_only=True):
     """One file that was uploaded; its bytes lie on the disk under its id."""
 
     id: str

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bakend.testing import temporary_project
-from bakend.usercode.packages import lock
+from bakend.usercode.packages import LOCK_FILE, lock
 from bakend.usercode.packages.folder import PackageFolder, Stamp, fingerprint, this_platform
 from bakend.usercode.packages.lock import Pin
 
@@ -25,10 +24,10 @@ def _silent() -> None:
 def _install(project: Path, *, text: str | None = None, **stamped: Any) -> Stamp:
     """Lock the two packages and install a module for each, without pip."""
     text = lock.write(PINS) if text is None else text
-    (project / lock.FILE).write_text(text)
+    (project / LOCK_FILE).write_text(text)
     abi, target = this_platform()
     stamp = Stamp(abi, target, fingerprint(text), {pin.name: pin.version for pin in PINS})
-    stamp = replace(stamp, **stamped)
+    stamp = stamp.replaced(**stamped)
     folder = PackageFolder(project)
     with folder.alone(_silent), folder.room() as work:
         made = work / "installed"
@@ -50,7 +49,7 @@ def test_what_fits_is_no_problem(tmp_path: Path) -> None:
 
 def test_a_machine_that_has_not_synced_is_told(tmp_path: Path) -> None:
     """A lock out of git names what is missing here, and what to do."""
-    (tmp_path / lock.FILE).write_text(lock.write(PINS))
+    (tmp_path / LOCK_FILE).write_text(lock.write(PINS))
 
     assert PackageFolder(tmp_path).problem() == (
         "Packages are not installed on this machine: alpha 1.0, beta 2.0; run `bak sync`"
@@ -72,9 +71,9 @@ def test_packages_of_another_python_or_system_are_told(tmp_path: Path, field: st
 def test_a_lock_that_has_moved_on_names_what_is_new(tmp_path: Path) -> None:
     """Only the packages that differ are named."""
     _install(tmp_path)
-    (tmp_path / lock.FILE).write_text(lock.write([PINS[0], replace(PINS[1], version="3.0")]))
+    (tmp_path / LOCK_FILE).write_text(lock.write([PINS[0], PINS[1].replaced(version="3.0")]))
     changed = PackageFolder(tmp_path).problem()
-    (tmp_path / lock.FILE).write_text(lock.write(PINS[:1]))
+    (tmp_path / LOCK_FILE).write_text(lock.write(PINS[:1]))
     fewer = PackageFolder(tmp_path).problem()
 
     assert changed == (
@@ -85,14 +84,14 @@ def test_a_lock_that_has_moved_on_names_what_is_new(tmp_path: Path) -> None:
 
 def test_a_lock_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     """A start goes on with what is there."""
-    (tmp_path / lock.FILE).write_text("<<<<<<< HEAD\n")
+    (tmp_path / LOCK_FILE).write_text("<<<<<<< HEAD\n")
 
     assert "packages.lock is damaged" in str(PackageFolder(tmp_path).problem())
 
 
 def test_a_start_says_what_does_not_fit(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The server starts all the same, with a warning."""
-    (tmp_path / lock.FILE).write_text(lock.write(PINS))
+    (tmp_path / LOCK_FILE).write_text(lock.write(PINS))
     with (
         caplog.at_level(logging.WARNING, logger="bakend.app"),
         temporary_project(folder=tmp_path, settings={"host": "127.0.0.1", "port": 0}) as project,

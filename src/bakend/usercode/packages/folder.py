@@ -18,16 +18,15 @@ import json
 import os
 import shutil
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from bakend.errors import BakendError
+from bakend.structs import Struct
 
-from . import lock
+from . import LOCK_FILE
 
 LINK: Final = Path(".bakend", "site-packages")
 STAMP: Final = "bakend-packages.json"
@@ -35,8 +34,7 @@ STAMP: Final = "bakend-packages.json"
 _NEW: Final = ".new-link"
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(Struct):
     """What an installation was made for, and from what."""
 
     abi: str
@@ -57,9 +55,15 @@ def this_platform() -> tuple[str, str]:
     """
     suffix = importlib.machinery.EXTENSION_SUFFIXES[0]  # .cpython-313-x86_64-linux-gnu.so
     parts = suffix.split(".")[1].split("-", 2)
-    target = parts[2] if len(parts) == 3 else sysconfig.get_platform()
+    target = parts[2] if len(parts) == 3 else _platform()
     machine = os.uname().machine
     return "-".join(parts[:2]), target if machine in target else f"{machine}-{target}"
+
+
+def _platform() -> str:
+    import sysconfig  # for interpreters that say less, which the executable's is not
+
+    return sysconfig.get_platform()
 
 
 def fingerprint(lock_text: str) -> str:
@@ -76,7 +80,7 @@ class PackageFolder:
     def __init__(self, project: Path) -> None:
         self._link = project / LINK
         self._rooms = project / ".bakend" / "packages"
-        self._lock_file = project / lock.FILE
+        self._lock_file = project / LOCK_FILE
         self._entry: str | None = None
 
     def put_on_path(self) -> None:
@@ -98,11 +102,13 @@ class PackageFolder:
         """Say in a sentence why what is installed is not what the lock says; None if it is."""
         try:
             text = self._lock_file.read_text(encoding="utf-8")
+            from . import lock  # most projects have no packages
+
             wanted = lock.read(text)
         except FileNotFoundError:
             return None
         except (BakendError, OSError, ValueError) as error:
-            return f"{lock.FILE} cannot be read ({error}): run `bak sync`"
+            return f"{LOCK_FILE} cannot be read ({error}): run `bak sync`"
         stamp = self.stamp()
         abi, target = this_platform()
         if stamp is None or not self._link.is_dir():
@@ -113,7 +119,7 @@ class PackageFolder:
             )
             missing = list(wanted.values())
         elif stamp.lock != fingerprint(text):
-            found = f"stand in {lock.FILE} and are not what is installed"
+            found = f"stand in {LOCK_FILE} and are not what is installed"
             missing = [
                 pin for pin in wanted.values() if stamp.packages.get(pin.name) != pin.version
             ]
@@ -123,7 +129,7 @@ class PackageFolder:
         if not names:
             if stamp is None and not wanted:
                 return None
-            return f"{lock.FILE} has changed since the packages were installed: run `bak sync`"
+            return f"{LOCK_FILE} has changed since the packages were installed: run `bak sync`"
         return f"Packages {found}: {names}; run `bak sync`"
 
     def stamp(self) -> Stamp | None:
@@ -172,7 +178,9 @@ class PackageFolder:
             installed: On the same disk; it is moved.
             stamp: What it is.
         """
-        (installed / STAMP).write_text(json.dumps(asdict(stamp), indent=2) + "\n", encoding="utf-8")
+        (installed / STAMP).write_text(
+            json.dumps(stamp.as_dict(), indent=2) + "\n", encoding="utf-8"
+        )
         before = self._link.resolve().name if self._link.is_symlink() else None
         place = Path(tempfile.mkdtemp(dir=self._rooms, prefix=f"{stamp.lock[:8]}-"))
         installed.replace(place)  # over an empty folder

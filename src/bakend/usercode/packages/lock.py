@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from bakend.errors import SettingsError
+from bakend.structs import Struct
 
+from . import LOCK_FILE
 from .requirements import normal_name
-
-FILE: Final = "packages.lock"
 
 HEAD: Final = (
     "# Written by `bak add` and `bak remove`; `bak sync` installs it. Not to be changed by hand.\n"
@@ -25,8 +24,7 @@ _PIN: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.+!_-]+)", r
 _HASH: Final = re.compile(r"--hash=(sha(?:256|384|512):[0-9a-f]{64,128})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Pin:
+class Pin(Struct):
     """One package in exactly one version."""
 
     name: str
@@ -36,6 +34,9 @@ class Pin:
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
+
+    def __lt__(self, other: Pin) -> bool:
+        return (self.name, self.version) < (other.name, other.version)
 
 
 def write(pins: Iterable[Pin]) -> str:
@@ -64,8 +65,8 @@ def read(text: str) -> dict[str, Pin]:
         hashes = [_HASH.fullmatch(word) for word in words[1:]]
         if pin is None or not hashes or None in hashes:
             raise SettingsError(
-                [f'{FILE} is damaged: "{line.strip()[:80]}" is not a version with its hashes'],
-                hint=f"get {FILE} back from git, or remove it and run `bak add` with what is in "
+                [f'{LOCK_FILE} is damaged: "{line.strip()[:80]}" is not a version with its hashes'],
+                hint=f"get {LOCK_FILE} back from git, or remove it and run `bak add` with what is in "
                 "packages.txt",
             )
         name = normal_name(pin[1])

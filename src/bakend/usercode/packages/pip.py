@@ -13,11 +13,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import importlib_resources
+
+from bakend.structs import Struct
 
 from .failures import explain, unreachable
 from .requirements import normal_name
@@ -35,8 +36,7 @@ _OURS: Final = frozenset(
 _DOWNLOAD: Final = re.compile(r"\s*Downloading (\S+\.whl) (\(.*\))")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct):
     """One package that pip has chosen for this platform."""
 
     name: str
@@ -45,8 +45,7 @@ class Found:
     """Of its wheel for this platform."""
 
 
-@dataclass(frozen=True, slots=True)
-class OnIndex:
+class OnIndex(Struct):
     """What the index has of one package, for all platforms."""
 
     hashes: frozenset[str]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from bakend.errors import InvalidInputError
+from bakend.structs import Struct
 
 FILE: Final = "packages.txt"
 
@@ -25,8 +25,7 @@ _REQUIREMENT: Final = re.compile(
 """A name, extras, versions, a marker. The marker and the finer points are judged by pip."""
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(Struct):
     """One package that was asked for."""
 
     name: str

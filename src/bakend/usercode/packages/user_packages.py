@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +21,9 @@ from bakend.errors import (
     SettingsError,
     StorageFullError,
 )
+from bakend.structs import Struct
 
-from . import lock, requirements
+from . import LOCK_FILE, lock, requirements
 from .bundled import bundled_versions
 from .failures import UnmetError, VersionConflictError
 from .folder import PackageFolder, Stamp, fingerprint, this_platform
@@ -34,8 +34,7 @@ from .requirements import normal_name
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, kw_only=True):
     """What a command did."""
 
     added: tuple[Pin, ...]
@@ -70,7 +69,7 @@ class UserPackages:
             bundled: What Bakend itself brings, name to version.
         """
         self._wanted_file = project / requirements.FILE
-        self._lock_file = project / lock.FILE
+        self._lock_file = project / LOCK_FILE
         self._folder = PackageFolder(project)
         self._environ = environ
         self._say = say
@@ -136,7 +135,7 @@ class UserPackages:
         missing = sorted(needed - pins.keys() - self._bundled().keys())
         if missing:
             raise SettingsError(
-                [f"{requirements.FILE} asks for {', '.join(missing)}, and {lock.FILE} lacks it"],
+                [f"{requirements.FILE} asks for {', '.join(missing)}, and {LOCK_FILE} lacks it"],
                 hint="lock it: bak add " + " ".join(f'"{asked[name].text}"' for name in missing),
             )
         if not self._lock_file.exists():

@@ -1,0 +1,135 @@
+"""Chromium as a person uses it: pages opened, forms filled in. Driven by the W3C's WebDriver protocol."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from verify.hosts.debian import tools
+from verify.hosts.http import free_port
+from verify.hosts.server import wait_until
+from verify.outcome import Failed
+
+OPTIONS: Final = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-proxy-server",
+)
+START_S: Final = 30.0
+PATIENCE_S: Final = 20.0
+
+_ELEMENT: Final = "element-6066-11e4-a52e-4f735466cecf"
+"""What the protocol calls the id of an element."""
+
+
+class Browser:
+    """One window."""
+
+    def __init__(self, port: int, profile: Path) -> None:
+        self._port = port
+        options = {"args": [*OPTIONS, f"--user-data-dir={profile}"]}
+        logs = {"browser": "ALL"}
+        wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": logs}
+        answer = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
+        self._session = f"/session/{answer['sessionId']}"
+
+    def open(self, address: str) -> None:
+        """Go to an address."""
+        self._ask("POST", f"{self._session}/url", {"url": address})
+
+    def address(self) -> str:
+        """Return where the window is now."""
+        return str(self._ask("GET", f"{self._session}/url"))
+
+    def type(self, selector: str, text: str) -> None:
+        """Write into a field."""
+        self._ask("POST", f"{self._element(selector)}/value", {"text": text})
+
+    def click(self, selector: str) -> None:
+        """Click on something."""
+        self._ask("POST", f"{self._element(selector)}/click", {})
+
+    def text(self, selector: str = "body") -> str:
+        """Return the text that can be seen."""
+        return str(self._ask("GET", f"{self._element(selector)}/text"))
+
+    def wait_for(self, text: str) -> None:
+        """Wait until a text can be seen."""
+        try:
+            wait_until(lambda: text in self.text(), PATIENCE_S, f"{text!r} on the page")
+        except Failed as failed:
+            raise Failed(f"{failed}: {' '.join(self.text().split())[:300]}") from None
+
+    def console(self) -> list[str]:
+        """Return what the page and the browser had to complain about since the last call."""
+        entries = self._ask("POST", f"{self._session}/se/log", {"type": "browser"})
+        return [str(entry["message"]) for entry in entries]
+
+    def close(self) -> None:
+        """Close the window."""
+        self._ask("DELETE", self._session)
+
+    def _element(self, selector: str) -> str:
+        found = self._ask(
+            "POST", f"{self._session}/element", {"using": "css selector", "value": selector}
+        )
+        return f"{self._session}/element/{found[_ELEMENT]}"
+
+    def _ask(self, method: str, path: str, content: object = None) -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        try:
+            connection.request(method, path, None if content is None else json.dumps(content))
+            response = connection.getresponse()
+            value = json.loads(response.read())["value"]
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise Failed(f"the browser: {value['message'].splitlines()[0]}")
+        return value
+
+
+@contextlib.contextmanager
+def browser(profile: Path) -> Iterator[Browser]:
+    """Start a browser with a new profile, and end it.
+
+    Raises:
+        NotRun: There is none, and none can be installed.
+    """
+    found = tools({"chromium": "chromium", "chromedriver": "chromium-driver"})
+    port = free_port()
+    with subprocess.Popen(
+        [found["chromedriver"], f"--port={port}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as driver:
+        try:
+            wait_until(lambda: _listens(port), START_S, "the browser's driver")
+            window = Browser(port, profile)
+            try:
+                yield window
+            finally:
+                window.close()
+        finally:
+            driver.terminate()
+
+
+def _listens(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/status")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
