@@ -20,7 +20,7 @@ LAYERS: Final = (
     ("nouns", ("auth", "collections", "storage")),
     ("rules", ("access",)),
     ("rows", ("records",)),
-    ("across", ("accounts", "housekeeping")),
+    ("across", ("accounts", "housekeeping", "pruning")),
     ("guests", ("usercode",)),
     ("edge", ("api",)),
     ("sockets", ("server",)),
@@ -72,6 +72,10 @@ PURE: Final = (
     "database.sql",
     "records.query",
     "records.validation",
+    "storage.file",
+    "storage.links",
+    "storage.media",
+    "storage.names",
 )
 """No file, thread, clock, chance or log: tested with plain values."""
 

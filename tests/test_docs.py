@@ -194,7 +194,13 @@ def test_the_log_of_events_is_described(project: TestProject) -> None:
     assert set(chain.from_iterable(codes(row[0]) for row in rows)) == columns
 
 
-PARAMETERS: Final = {"session_id": "id", "name": "collection", "record_id": "id", "path": "path"}
+PARAMETERS: Final = {
+    "session_id": "id",
+    "file_id": "id",
+    "name": "collection",
+    "record_id": "id",
+    "path": "path",
+}
 """What the code calls a part of a path, to what its reader does."""
 
 

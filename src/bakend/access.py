@@ -131,8 +131,18 @@ def may_read_file(identity: Identity, file: StoredFile) -> bool:
 
 
 def may_change_file(identity: Identity, file: StoredFile) -> bool:
-    """Tell whether somebody may delete a file, or give a link to it away."""
+    """Tell whether somebody may delete a file."""
     return identity.is_admin or (identity.id is not None and identity.id == file.user_id)
+
+
+def require_uploader(identity: Identity) -> None:
+    """Refuse who may not upload: everybody with an account may.
+
+    Raises:
+        AuthenticationError: Nobody is signed in.
+    """
+    if identity.is_anonymous:
+        _refuse_file(identity)
 
 
 def require_readable(identity: Identity, file: StoredFile) -> None:
@@ -147,7 +157,7 @@ def require_readable(identity: Identity, file: StoredFile) -> None:
 
 
 def require_owned(identity: Identity, file: StoredFile) -> None:
-    """Refuse who may not delete a file, or give a link to it away.
+    """Refuse who may not delete a file.
 
     Raises:
         AuthenticationError: Nobody is signed in.

@@ -32,14 +32,20 @@ from bakend.events.bus import Bus
 from bakend.events.log import EventLog
 from bakend.housekeeping import Chore, Housekeeper
 from bakend.ids import new_secret
+from bakend.pruning import Pruning
 from bakend.records.store import RecordStore
 from bakend.server.serve import Server
 from bakend.settings import LOCALHOST, Settings
+from bakend.storage.blobs import Blobs
 from bakend.storage.files import FileStore
 from bakend.usercode.packages.folder import PackageFolder
 
 if TYPE_CHECKING:
     from bakend.usercode.watcher import Watcher
+
+UPLOAD_PATH: Final = "/api/storage/upload"
+FORM_BYTES: Final = 1024 * 1024
+"""What a form may hold beside its file."""
 
 _log: Final = logging.getLogger("bakend.app")
 
@@ -89,13 +95,29 @@ class App:
         )
         self._patterns = PatternRunner()
         self._build_accounts(first_admin, passwords or Passwords(), clock)
+        blobs = Blobs(settings.storage, clock=clock, grace_s=settings.storage_grace_time_s)
+        self.files = FileStore(
+            self.database,
+            blobs,
+            clock=clock,
+            max_bytes=settings.storage_max_file_size_bytes,
+            user_exists=self._users.exists,
+        )
+        self.pruning = Pruning(
+            self.database,
+            self.catalog,
+            self.files,
+            blobs,
+            clock=clock,
+            grace_s=settings.storage_grace_time_s,
+        )
         self.records = RecordStore(
             self.database,
             self.catalog,
             clock=clock,
             matches=self._patterns.matches,
             user_exists=self._users.exists,
-            find_file=FileStore().find,
+            find_file=self.files.find,
             list_max=settings.records_list_max,
         )
         self._clock = clock
@@ -110,6 +132,7 @@ class App:
         settings = self._settings
         # Short commands have no secret, and sign nothing that anybody sees.
         secret = settings.auth_jwt_secret.reveal() if settings.auth_jwt_secret else new_secret()
+        self._link_key = derive(secret, "file-links")
         self._users = UserStore()
         self._sessions = SessionStore(
             clock=clock,
@@ -183,6 +206,8 @@ class App:
                 accounts=self.accounts,
                 first_admin=self.first_admin,
                 records=self.records,
+                files=self.files,
+                link_key=self._link_key,
                 json_depth=self._settings.limits_json_depth,
                 trusted_proxies=self._settings.server_trusted_proxies,
                 dashboard=(assets(develops=develops) if self._settings.dashboard_enabled else None),
@@ -216,11 +241,15 @@ class App:
             threads=settings.server_threads,
             max_connections=settings.server_max_connections,
             stop_timeout_s=settings.server_stop_timeout_s,
-            body_limits={"/": settings.limits_json_body_bytes},
+            body_limits={
+                "/": settings.limits_json_body_bytes,
+                UPLOAD_PATH: settings.storage_max_file_size_bytes + FORM_BYTES,
+            },
             temporary=settings.storage / "tmp",
             error_response=refusal,
             clock=self._clock,
         )
+        self.files.clean()
         if develops:
             from bakend.usercode.watcher import Watcher  # a server in production has none
 
@@ -267,6 +296,7 @@ class App:
         return (
             Chore(name="saving the throttle", every_s=5, run=self._save_throttle),
             Chore(name="cleaning sessions", every_s=600, run=self._clean_sessions),
+            Chore(name="emptying the trash", every_s=600, run=self.files.clean),
         )
 
     def _save_throttle(self) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 import pytest
 
 import writer
+from forms import CONTENT_TYPE, UPLOAD, form
 from processes import Answer, ServerProcess, bak, free_port, make_project, running_server
 
 pytestmark = [
@@ -100,6 +101,56 @@ def test_a_body_finds_no_room(disk: Path, tmp_path: Path) -> None:
         assert [each["key"] for each in listed.json["items"]] == ["small"]
         assert large.status == 201
         assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize("full", ["storage", "database"])
+def test_an_upload_finds_no_room(disk: Path, tmp_path: Path, full: str) -> None:
+    """Where bytes or row have no room there is 507 and nothing left; downloads go on."""
+    places = {"storage": tmp_path / "storage", "database": tmp_path / "bakend.db"}
+    places[full] = disk / places[full].name
+    project = make_project(
+        tmp_path / "project",
+        storage=str(places["storage"]),
+        database=str(places["database"]),
+    )
+    sizes = [1_000, 50_000, 300_000, MIB, 3 * MIB]
+    with running_server(project) as server, server.client() as client:
+        ada = {"email": "ada@example.com", "password": "correct horse battery"}
+        token = client.post("/api/auth/register", ada).json["token"]
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": CONTENT_TYPE}
+
+        def upload(size: int) -> Answer:
+            body = form(b"x" * size, visibility="public")
+            return client.send("POST", UPLOAD, body, headers)
+
+        kept = upload(3 * MIB)
+        _fill(disk / "ballast")
+        refused = [upload(size) for size in sizes]
+        if full == "storage":
+            os.truncate(disk / "ballast", (disk / "ballast").stat().st_size - 4 * MIB)
+            refused.append(upload(3 * MIB))  # room for the request, not for the file beside it
+        read = client.get(f"/api/storage/{kept.json['id']}")
+        on_disk = _names(places["storage"] / "files")
+        half = _names(places["storage"] / "tmp")
+        (disk / "ballast").unlink()
+        after = [upload(size) for size in sizes]
+
+        assert kept.status == 201
+        assert [(each.status, each.code) for each in refused] == [
+            (507, "insufficient_storage")
+        ] * len(refused)
+        assert read.body == b"x" * 3 * MIB
+        assert (on_disk, half) == ({kept.json["id"]}, set())
+        assert [each.status for each in after] == [201] * len(sizes)
+        assert "Traceback" not in server.log
+
+    with contextlib.closing(sqlite3.connect(places["database"])) as connection:
+        rows = {row[0] for row in connection.execute("SELECT id FROM _files")}
+    assert rows == _names(places["storage"] / "files")
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*") if path.is_file()}
 
 
 def test_start_says_so(disk: Path) -> None:

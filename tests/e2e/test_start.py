@@ -46,6 +46,7 @@ NOT_OURS = {
     "bakend.cli.inspect",
     "bakend.cli.migrate",
     "bakend.cli.packages",
+    "bakend.cli.storage",
     "bakend.cli.users",
     "bakend.collections.pattern_judge",
     "bakend.collections.pattern_syntax",

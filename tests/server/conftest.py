@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -117,6 +118,9 @@ class Application:
         self.gate = threading.Event()
         self.entered = threading.Semaphore(0)
         self.bodies: list[int] = []
+        self.files: list[BinaryIO] = []
+        """What `/file` has opened; `file_bytes` of it are sent from `file_start` on."""
+        self.file_start, self.file_bytes = 0, 32 * MIB
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         match environ["PATH_INFO"]:
@@ -139,12 +143,25 @@ class Application:
             case "/large":
                 start("200 OK", [("Content-Length", str(32 * MIB))])
                 return (b"x" * MIB for _ in range(32))
+            case "/piece":
+                return self._plain(start, bytes(8 * MIB))
+            case "/file":
+                return self._file(environ, start)
             case "/headers":
                 seen = {k: v for k, v in environ.items() if k.startswith("HTTP_")}
                 return self._plain(start, json.dumps(seen).encode())
         body = environ["wsgi.input"].read()
         self.bodies.append(len(body))
         return self._plain(start, b"hello" if not body else b"%d bytes" % len(body))
+
+    def _file(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        file = TemporaryFile(buffering=0)  # noqa: SIM115  # the server closes it
+        file.truncate(self.file_start + self.file_bytes + 1)
+        file.seek(self.file_start)
+        self.files.append(file)
+        start("200 OK", [("Content-Length", str(self.file_bytes))])
+        wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](file)
+        return wrapped
 
     def _plain(self, start: Callable[..., Any], body: bytes) -> Iterable[bytes]:
         start("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])

@@ -24,7 +24,10 @@ from bakend.server.channel import (
     LINGER_BYTES,
     LINGER_S,
     LINGER_STALLED_S,
+    PIECE_BYTES,
+    TURN_BYTES,
 )
+from bakend.server.spool import AnswerBuffer
 
 Serve = Callable[..., Any]
 MIB = 1 << 20
@@ -104,6 +107,108 @@ def test_a_head_request_gets_no_body(serve: Serve, path: str) -> None:
 def test_an_answer_larger_than_every_buffer_arrives(serve: Serve) -> None:
     """A reader slower than the application gets all of it."""
     assert len(serve().connect().get("/large").answer().body) == 32 * MIB
+
+
+# Files
+
+
+def test_a_file_arrives_from_where_it_stands(serve: Serve, app: Any) -> None:
+    """As many bytes as the head says, and then the connection can go on and the file is closed."""
+    app.file_start, app.file_bytes = 100, 3 * MIB + 1
+    running = serve()
+    client = running.connect()
+
+    assert client.get("/file").answer().body == bytes(app.file_bytes)
+    assert client.get("/").answer().body == b"hello"
+    assert [file.closed for file in app.files] == [True]
+    assert isinstance(running.only_channel().outbufs[-1], AnswerBuffer)
+
+
+def test_who_reads_no_file_holds_no_thread(serve: Serve, app: Any) -> None:
+    """One thread serves others while many wait for someone to read."""
+    running = serve(threads=1)
+    slow = [running.connect().get("/file") for _ in range(8)]
+
+    assert running.connect().get("/").answer().body == b"hello"
+    assert len(slow[0].answer().body) == app.file_bytes
+
+
+def test_who_asks_for_more_than_he_reads_holds_no_thread(serve: Serve, app: Any) -> None:
+    """Requests sent together are begun one after another as answers are read, and all are answered."""
+    running = serve(threads=1)
+    eager = running.connect()
+    for _ in range(4):
+        eager.get("/file")
+    lazy = running.connect()
+    for _ in range(20):
+        lazy.get("/piece")
+
+    assert running.connect().get("/").answer().body == b"hello"
+    assert len([file for file in app.files if not file.closed]) == 1
+    assert [len(eager.answer().body) for _ in range(4)] == [app.file_bytes] * 4
+    assert eager.get("/").answer().body == b"hello"
+
+
+def test_small_files_that_nobody_reads_are_not_all_opened(serve: Serve, app: Any) -> None:
+    """Each is a descriptor: one client must not take them all."""
+    app.file_bytes = 100_000
+    running = serve()
+    client = running.connect()
+    client.send("GET /file HTTP/1.1\r\nHost: test\r\n\r\n" * 150)
+    running.until(lambda: any(channel._is_waiting for channel in running.channels()))
+
+    assert running.connect().get("/").answer().body == b"hello"
+    assert len([file for file in app.files if not file.closed]) <= 2
+    assert [len(client.answer().body) for _ in range(150)] == [100_000] * 150
+
+
+def test_a_file_is_closed_when_its_reader_is_gone(serve: Serve, app: Any) -> None:
+    """Whatever was left to send, and whatever else he had asked for."""
+    running = serve()
+    client = running.connect().get("/file").get("/file").get("/file")
+    running.until(lambda: app.files)
+    _reset(client)
+
+    running.until(lambda: not running.channels())
+    running.until(lambda: all(file.closed for file in app.files))
+
+
+def test_a_file_that_is_cut_ends_the_connection(
+    serve: Serve, app: Any, logged: Callable[[], list[logging.LogRecord]]
+) -> None:
+    """What the head promised can't be sent: the client sees that it is not whole, the log says why."""
+    running = serve()
+    client = running.connect().get("/file")
+    running.until(lambda: app.files)
+    os.truncate(app.files[0].fileno(), MIB)
+
+    with pytest.raises(AssertionError, match="not whole"):
+        client.answer()
+
+    assert client.is_closed()
+    assert "shorter than it was" in logged()[0].getMessage()
+    running.until(lambda: app.files[0].closed)
+
+
+def test_a_fast_reader_does_not_hold_up_others(serve: Serve, app: Any) -> None:
+    """What is sent in one turn of the loop is limited."""
+    sent: list[int] = []
+    running = serve()
+    client = running.connect().get("/file")
+    channel = running.only_channel()
+    flush, before = channel._flush_some, channel.total_outbufs_len
+
+    def measured(do_close: bool = True) -> bool:
+        nonlocal before
+        before = channel.total_outbufs_len
+        done = bool(flush(do_close=do_close))
+        sent.append(before - channel.total_outbufs_len)
+        return done
+
+    channel._flush_some = measured
+
+    assert len(client.answer().body) == app.file_bytes
+    assert 0 < max(sent) < TURN_BYTES + PIECE_BYTES
 
 
 # Failures of the application

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from flask import Flask, g, request
+from flask import Blueprint, Flask, g, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter
@@ -18,7 +18,8 @@ from werkzeug.wrappers import Response
 
 from bakend.accounts.administration import Accounts
 from bakend.accounts.first_admin import FirstAdmin
-from bakend.api import auth, dashboard, health, records
+from bakend.api import admin, auth, dashboard, health, records, storage
+from bakend.api.admin import storage as admin_storage
 from bakend.api.answers import COMMON_HEADERS
 from bakend.api.cors import Origins, cors_headers
 from bakend.api.errors import envelope, headers_of, status_of
@@ -37,6 +38,7 @@ from bakend.errors import (
 from bakend.ids import new_id
 from bakend.paths import normal_path
 from bakend.records.store import RecordStore
+from bakend.storage.files import FileStore
 from bakend.structs import Struct
 
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -56,6 +58,9 @@ class Parts(Struct, kw_only=True):
     accounts: Accounts
     first_admin: FirstAdmin
     records: RecordStore
+    files: FileStore
+    link_key: bytes
+    """Signs links to files."""
     json_depth: int
     origins: Origins
     trusted_proxies: Networks
@@ -68,8 +73,10 @@ def create_wsgi_app(parts: Parts) -> WSGIApplication:
     app = Flask("bakend", static_folder=None)
     app.url_rule_class = Route
     app.url_map.converters["collection"] = _CollectionConverter
+    app.url_map.converters["file"] = storage.FileConverter
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    _identify_requests(app, parts)  # before the blueprint of administration asks who it is
     app.register_blueprint(health.routes())
     if parts.dashboard is not None:
         app.register_blueprint(dashboard.routes(parts.dashboard))
@@ -82,13 +89,20 @@ def create_wsgi_app(parts: Parts) -> WSGIApplication:
             trusted_proxies=parts.trusted_proxies,
         )
     )
+    app.register_blueprint(storage.routes(parts.files, link_key=parts.link_key, clock=parts.clock))
+    app.register_blueprint(_administration(parts))
     app.register_blueprint(records.routes(parts.records, json_depth=parts.json_depth))
-    _identify_requests(app, parts)
     _answer_errors(app)
     _finish_answers(app, parts)
     # The place that Flask's documentation names for middleware.
     app.wsgi_app = _normalised(app.wsgi_app)  # type: ignore[method-assign, assignment]
     return app
+
+
+def _administration(parts: Parts) -> Blueprint:
+    blueprint = admin.blueprint()
+    admin_storage.add_routes(blueprint, parts.files)
+    return blueprint
 
 
 class _CollectionConverter(BaseConverter):

@@ -28,6 +28,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "settings": "bakend.cli.inspect",
         "migrate": "bakend.cli.migrate",
         "users": "bakend.cli.users",
+        "storage": "bakend.cli.storage",
         "add": "bakend.cli.packages",
         "remove": "bakend.cli.packages",
         "sync": "bakend.cli.packages",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bakend.collections.catalog import Table
@@ -81,6 +81,16 @@ def taken(table: Table, field: str, value: object, record_id: str | None) -> Sta
 def known(table: Table, record_id: str) -> Statement:
     """Find out whether a row exists."""
     return f"SELECT 1 FROM {quote(table.name)} WHERE id = ?", [record_id]
+
+
+def values_of(table: Table, field: str, among: Sequence[str] | None) -> Statement:
+    """Select the different values of a field, where `among` is given only those in it."""
+    column = quote(table.columns[field])
+    wanted = "IS NOT NULL" if among is None else f"IN ({', '.join('?' * len(among))})"
+    return (
+        f"SELECT DISTINCT {column} FROM {quote(table.name)} WHERE {column} {wanted}",
+        list(among or ()),
+    )
 
 
 def record(table: Table, row: Iterable[Any]) -> dict[str, Any]:

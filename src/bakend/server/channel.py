@@ -12,11 +12,16 @@ A connection is in one of these states, and `readable()` and `writable()` follow
     arriving    part of a request is here
     busy        requests queued or running; nothing is read meanwhile
     flushing    an answer is not sent yet
+    waiting     flushing, and the next request is here already: no thread has it yet
     lingering   the last answer is sent and the sending side is shut, what arrives is dropped
 
 Lingering exists because closing a socket on which unread bytes lie makes the kernel send a reset,
 and a reset may take the answer out of the client's hands before it is read (RFC 9112 9.6). Whoever
 is refused in the middle of a body is told so, and may go on sending for a while; no thread waits.
+
+Whoever sends many requests at once and reads no answers holds no thread: the next request is queued
+only when little is unsent. And what a file has to say is read and sent by the loop alone, piece by
+piece, a limited number of them in a turn, so that a fast reader does not hold up the others.
 
 Waitress keeps time with `time.time()` and closes by one limit. Here `active_at` and the deadlines
 are on the given clock, and the server asks each connection once a second whether it `is_overdue()`.
@@ -30,6 +35,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from waitress.adjustments import Adjustments  # type: ignore[import-untyped]  # ships no types
+from waitress.buffers import ReadOnlyFileBasedBuffer  # type: ignore[import-untyped]
 from waitress.channel import (  # type: ignore[import-untyped]
     ClientDisconnected,
     HTTPChannel,
@@ -63,6 +69,15 @@ LINGER_STALLED_S: Final = 1
 """After so many bytes nothing is read any more, and so much later the connection closes. Node sends a
 body without a look at the socket as long as the system takes it: it has to be stopped to read."""
 
+PIECE_BYTES: Final = 256 * 1024
+TURN_BYTES: Final = 1024 * 1024
+"""How much is read at once to be sent, and how much is sent before others have their turn."""
+
+UNSENT_BYTES: Final = 1024 * 1024
+UNSENT_BUFFERS: Final = 3
+"""How much may be unsent when the next request of a connection begins: a file is two buffers, the
+second one for what follows it. More files would be as many open descriptors."""
+
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", ""})
 """They change nothing (RFC 9110 9.2.1); one that could not be read has none, and is refused."""
 
@@ -85,7 +100,7 @@ class Shared:
         body_limits: BodyLimits,
         clock: Clock,
         adj: Adjustments,
-        add_task: Callable[[Channel], None],
+        queue: Callable[[Channel], None],
         pull_trigger: Callable[[], None],
         effective_port: int,
         server_name: str,
@@ -93,7 +108,7 @@ class Shared:
         """Keep them.
 
         Args:
-            add_task: Puts a connection with a request into the queue of the `waitress-N` threads.
+            queue: Puts a connection with a request into the queue of the `waitress-N` threads.
             pull_trigger: Wakes the loop, from any thread.
         """
         self.application = application
@@ -101,7 +116,7 @@ class Shared:
         self.body_limits = body_limits
         self.clock = clock
         self.adj = adj
-        self.add_task = add_task
+        self.queue = queue
         self.pull_trigger = pull_trigger
         self.effective_port = effective_port
         self.server_name = server_name
@@ -109,6 +124,10 @@ class Shared:
         """Set once, by `Server.stop`: from then on a connection's last answer says that it closes."""
         self.active_channels: dict[int, Channel] = {}
         """By descriptor; only the loop changes it."""
+
+    def add_task(self, channel: Channel) -> None:
+        """Take a connection that has a request: what Waitress calls."""
+        channel.begin_next()
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
@@ -128,6 +147,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
         self._reads_on = False
         self._lingers_until: float | None = None
         self._dropped_bytes = 0
+        self._is_waiting = False
+        """A request is here, and no thread has it yet. Guarded by `requests_lock`."""
         super().__init__(shared, sock, address, shared.adj, map=map)
         self.outbufs = [AnswerBuffer(shared.adj.outbuf_overflow)]
 
@@ -166,6 +187,14 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
         """Send what there is, then close or linger where that was the last."""
         if not self.connected:
             return  # closed a moment ago, by the read of the same event
+        if self._is_waiting and not self.will_close:
+            self._flush_exception(self._flush_some_if_lockable)
+            if self.will_close:
+                self.handle_close()
+                return
+            with self.requests_lock:
+                self._begin_if_due()
+            return
         if not (self._reads_on and self.close_when_flushed) or self.will_close:
             super().handle_write()
             return
@@ -176,14 +205,48 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
             self._linger()
 
     def _flush_some(self, do_close: bool = True) -> bool:
-        has_sent = bool(super()._flush_some(do_close=do_close))
-        if has_sent:
+        """Send what the socket takes, within a turn's share; return whether that was anything.
+
+        The base sends for as long as the client reads, and tries for ever to send what a file does
+        not have any more.
+        """
+        sent = 0
+        while True:
+            first = self.outbufs[0]
+            if not len(first):
+                if len(self.outbufs) == 1:
+                    break
+                self.outbufs.pop(0).close()
+                continue
+            if sent >= TURN_BYTES:
+                break
+            piece = self._read(first)
+            count: int = self.send(piece, do_close=do_close)
+            if not count:
+                break
+            first.skip(count, True)
+            sent += count
+            self.total_outbufs_len -= count
+        if sent:
             self.active_at = self.server.clock.monotonic()
-        return has_sent
+        return sent > 0
+
+    def _read(self, buffer: Any) -> bytes:
+        try:
+            piece: bytes = buffer.get(PIECE_BYTES)
+            if not piece:
+                raise OSError("it is shorter than it was")
+        except OSError as failure:
+            _log.error("an answer ends early, it cannot be read any more: %s", failure)
+            raise
+        return piece
 
     def handle_close(self) -> None:
-        """Close, and give back the body that was still arriving."""
+        """Close, and give back the bodies that no thread will look at."""
         super().handle_close()
+        if self._is_waiting:
+            self._is_waiting = False
+            self.cancel()
         request, self.request = self.request, None
         if request is not None:
             request.close()
@@ -259,6 +322,19 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
         """Return whether the first request may change something. Holding `requests_lock`."""
         return bool(self.requests) and self.requests[0].command not in SAFE_METHODS
 
+    # The next request: any thread that holds `requests_lock`.
+
+    def begin_next(self) -> None:
+        """Queue for a thread, or wait until the loop has sent most of what came before."""
+        self._is_waiting = True
+        self._begin_if_due()
+
+    def _begin_if_due(self) -> None:
+        has_room = self.total_outbufs_len <= UNSENT_BYTES and len(self.outbufs) <= UNSENT_BUFFERS
+        if self._is_waiting and (has_room or not self.total_outbufs_len):
+            self._is_waiting = False
+            self.server.queue(self)
+
     # Answering: a `waitress-N` thread, and the loop in refuse() and received().
 
     def service(self) -> None:
@@ -271,16 +347,28 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
         """Take a piece of an answer; close where neither the socket nor the disk can take it."""
         try:
             with self.outbuf_lock:
+                if not isinstance(data, ReadOnlyFileBasedBuffer):
+                    super()._flush_outbufs_below_high_watermark()
                 # The base does the same, for each request too, with a buffer of its own kind.
                 if self.current_outbuf_count >= self.adj.outbuf_high_watermark:
                     self.outbufs.append(AnswerBuffer(self.adj.outbuf_overflow))
                     self.current_outbuf_count = 0
-                return int(super().write_soon(data))
+                count = int(super().write_soon(data))
+                if isinstance(data, ReadOnlyFileBasedBuffer):
+                    self.outbufs[-1] = AnswerBuffer(self.adj.outbuf_overflow)
+                return count
         except OSError as failure:
             # Part of it may be in the buffer: nothing that is sent from there would be right.
             self.will_close = True
             self.server.pull_trigger()
             raise ClientDisconnected from failure
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """Do nothing.
+
+        Where a thread writes piece by piece faster than is sent, `write_soon` lets it wait. The base
+        calls this between two requests as well, and there the thread is needed by others.
+        """
 
     def send_continue(self) -> None:
         """Tell the client to send its body.

@@ -100,7 +100,7 @@ class Server:
             body_limits=limits,
             clock=clock,
             adj=_adjustments(),
-            add_task=self._workers.add,
+            queue=self._workers.add,
             pull_trigger=self._waker.wake,
             effective_port=self.addresses[0][1],
             server_name=host or socket.gethostname(),

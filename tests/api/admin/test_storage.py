@@ -1,0 +1,104 @@
+"""Everybody's files for administrators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from bakend.events.event import OPERATOR
+from bakend.testing import FakeClock, TestProject, temporary_project
+
+
+@pytest.fixture
+def project() -> Iterator[TestProject]:
+    with temporary_project(clock=FakeClock()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def admin(project: TestProject) -> Mapping[str, str]:
+    return project.sign_up("root@example.com", role="admin")
+
+
+@pytest.fixture
+def ids(project: TestProject) -> list[str]:
+    """Some files of somebody, from the newest on."""
+    user, files, made = project.make_user("ada@example.com"), project.app.files, []
+    for number in range(3):
+        with files.receive() as incoming:
+            incoming.write(b"x")
+            file = files.add(
+                incoming,
+                filename=f"{number}.txt",
+                mime_type="text/plain",
+                visibility="protected",
+                user_id=user.id,
+                actor=OPERATOR,
+            )
+        made.append(file)
+        assert isinstance(project.app._clock, FakeClock)
+        project.app._clock.advance(1)
+    return [file.id for file in reversed(made)]
+
+
+def test_all_files_are_listed(
+    project: TestProject, admin: Mapping[str, str], ids: list[str]
+) -> None:
+    """From the newest on, as clients know them, with how many there are."""
+    answer = project.client.get("/api/admin/storage", headers=admin).json
+
+    assert answer is not None
+    assert [file["id"] for file in answer["items"]] == ids
+    assert answer["total"] == 3
+    assert set(answer["items"][0]) == {
+        *("id", "filename", "mimeType", "size", "visibility", "userId", "createdAt")
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "first", "count"),
+    [
+        *(("limit=2", 0, 2), ("limit=2&offset=2", 2, 1), ("offset=3", 3, 0)),
+        *(("limit=0", 0, 3), ("limit=x", 0, 3), ("limit=", 0, 3), ("limit=-5", 0, 1)),
+        *(("limit=9999", 0, 3), (f"limit={'9' * 5_000}", 0, 3), ("offset=-1", 0, 3)),
+        *(("offset=x", 0, 3), (f"offset={'9' * 5_000}", 3, 0), ("limit=٣", 0, 3)),
+    ],
+)
+def test_parameters_are_brought_into_their_range(
+    project: TestProject,
+    admin: Mapping[str, str],
+    ids: list[str],
+    query: str,
+    first: int,
+    count: int,
+) -> None:
+    """What is no number, or 0, is the default, as in the original."""
+    answer = project.client.get(f"/api/admin/storage?{query}", headers=admin).json
+
+    assert answer is not None
+    assert [file["id"] for file in answer["items"]] == ids[first : first + count]
+    assert answer["total"] == 3
+
+
+def test_any_file_can_be_deleted(
+    project: TestProject, admin: Mapping[str, str], ids: list[str]
+) -> None:
+    """The event says that it was an administrator."""
+    path = f"/api/admin/storage/{ids[0]}"
+
+    assert project.client.delete(path, headers=admin).status_code == 204
+    assert project.client.delete(path, headers=admin).status_code == 404
+    assert (project.events()[-1].type, project.events()[-1].by_admin) == ("storage.deleted", True)
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("DELETE", "/fil_1"), ("PUT", "/x/y")])
+def test_others_are_refused_before_anything_else(
+    project: TestProject, method: str, path: str
+) -> None:
+    """Whether the route exists or not."""
+    user = project.sign_up("bob@example.com")
+
+    for headers, status in (({}, 401), (user, 403)):
+        answer = project.client.open(f"/api/admin/storage{path}", method=method, headers=headers)
+        assert answer.status_code == status
