@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,9 @@ def client(server: ServerProcess) -> Iterator[DartClient]:
 
 
 @pytest.fixture
-def email(request: pytest.FixtureRequest) -> str:
-    """An address of this test alone."""
-    return f"{request.node.name}@example.com"
+def email() -> str:
+    """An address that nobody has."""
+    return f"{uuid.uuid4().hex}@example.com"
 
 
 def _posts(client: DartClient, **values: Any) -> dict[str, Any]:
@@ -81,6 +82,23 @@ def test_collection_crud(client: DartClient) -> None:
     with pytest.raises(BakendException) as raised:
         client.get("posts", created["id"])
     assert (raised.value.status, raised.value.code) == (404, "not_found")
+
+
+def test_storage_upload_download_delete(client: DartClient, email: str) -> None:
+    """A public text, its bytes back, and its end."""
+    user = client.register(email, PASSWORD)
+    content = b"hello dart sdk"
+
+    file = client.upload(content, filename="test.txt", visibility="public")
+
+    assert file.id.startswith("fil_")
+    assert (file.filename, file.size, file.visibility) == ("test.txt", len(content), "public")
+    assert file.user_id == user.id
+    assert client.download(file.id) == content
+    client.delete_file(file.id)
+    with pytest.raises(BakendException) as raised:
+        client.download(file.id)
+    assert (raised.value.status, raised.value.message) == (404, "File not found")
 
 
 def test_a_wrong_login_is_the_clients_exception(client: DartClient, email: str) -> None:
@@ -198,6 +216,93 @@ def test_a_head_may_come_in_any_pieces(server: ServerProcess) -> None:
         answer = connection.answer("POST")
 
     assert (answer.status, answer.json["title"]) == (201, "In pieces")
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    ("filename", "kind"),
+    [
+        ("Grüße ☃.png", "image/png"),
+        ('say "hi".txt', "text/plain;charset=utf-8"),
+        ("file", "application/octet-stream"),
+        ("a.unknown", "application/octet-stream"),
+        ("data.json", "application/json;charset=utf-8"),
+    ],
+)
+def test_a_type_follows_from_the_name(
+    client: DartClient, email: str, filename: str, kind: str
+) -> None:
+    """Dart calls every file `application/octet-stream`, and writes names as UTF-8."""
+    client.register(email, PASSWORD)
+
+    file = client.upload(b"{}", filename=filename)
+
+    assert (file.filename, file.mime_type.replace("; ", ";")) == (filename, kind)
+    assert client.download(file.id) == b"{}"
+
+
+def test_bytes_come_back_as_they_were(client: DartClient, email: str) -> None:
+    """A boundary of Dart is no end, where it only looks like one."""
+    client.register(email, PASSWORD)
+    content = bytes(range(256)) * 400 + f"\r\n--{dart.BOUNDARY[:-1]}\r\n".encode()
+
+    file = client.upload(content)
+
+    assert (file.visibility, file.filename, file.size) == ("protected", "file", len(content))
+    assert client.download(file.id) == content
+
+
+def test_protected_files_are_for_their_owner(
+    client: DartClient, server: ServerProcess, email: str
+) -> None:
+    """Nobody is 401, somebody else 403."""
+    client.register(email, PASSWORD)
+    file = client.upload(b"mine")
+
+    with DartClient(server.port) as other:
+        with pytest.raises(BakendException) as raised:
+            other.download(file.id)
+        assert (raised.value.status, raised.value.code) == (401, "unauthorized")
+        other.register(f"other-{email}", PASSWORD)
+        with pytest.raises(BakendException) as raised:
+            other.download(file.id)
+        assert (raised.value.status, raised.value.code) == (403, "forbidden")
+
+
+def test_an_upload_that_is_refused_says_why(client: DartClient, email: str) -> None:
+    """Without a token, without content."""
+    with pytest.raises(BakendException) as raised:
+        client.upload(b"x")
+    assert (raised.value.status, raised.value.message) == (401, "Unauthorized")
+
+    client.register(email, PASSWORD)
+    with pytest.raises(BakendException) as raised:
+        client.upload(b"")
+    assert (raised.value.status, raised.value.message) == (400, "File cannot be empty")
+
+
+def test_the_largest_file_and_one_byte_more(client: DartClient, email: str) -> None:
+    """10 485 760 bytes are taken; one more is 400 with the limit."""
+    client.register(email, PASSWORD)
+    largest = bytes(10_485_760)
+
+    assert client.upload(largest, filename="large.bin").size == len(largest)
+    with pytest.raises(BakendException) as raised:
+        client.upload(largest + b"x", filename="large.bin")
+
+    error = raised.value
+    assert (error.status, error.code) == (400, "bad_request")
+    assert error.message == "File exceeds maximum size of 10 MB"
+
+
+def test_a_record_holds_a_file(client: DartClient, email: str) -> None:
+    """By its id."""
+    client.register(email, PASSWORD)
+    file = client.upload(b"x", filename="cover.png", visibility="public")
+
+    assert client.get("posts", _posts(client, cover=file.id)["id"])["cover"] == file.id
 
 
 @pytest.mark.slow

@@ -36,7 +36,9 @@ SCENARIOS = [
     Scenario("expiry.mjs", {"auth": {"accessTokenTtl": "2s"}}),
     Scenario("records.mjs"),
     Scenario("access.mjs"),
+    Scenario("files.mjs"),
     Scenario("errors.mjs", {"throttle.login": 2}),
+    Scenario("journey.mjs"),
 ]
 
 
@@ -92,6 +94,15 @@ def test_a_client_outlasts_its_server(javascript: Node, tmp_path: Path, ends: st
         with running_server(tmp_path, port=port):
             script.communicate("go on\n", timeout=60)
             node.assert_all_passed("restart.mjs", script.returncode, report.read_text())
+
+
+@pytest.mark.built
+def test_the_journey_against_the_one_file(one_file: Path, javascript: Node, tmp_path: Path) -> None:
+    """Register, me, records, files, refresh and logout against dist/bak, as it is published."""
+    clients.make(tmp_path)
+
+    with running_server(tmp_path, executable=one_file) as server:
+        javascript.test("journey.mjs", server.url)
 
 
 def test_the_client_is_the_one_that_is_named(javascript: Node) -> None:
