@@ -10,7 +10,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bakend.accounts.administration import Accounts, Ending
+from bakend.accounts.administration import Accounts
+from bakend.accounts.ending import Ending
 from bakend.accounts.first_admin import FirstAdmin
 from bakend.api.answers import refusal
 from bakend.api.app import Parts, WSGIApplication, create_wsgi_app
@@ -94,7 +95,8 @@ class App:
             project / "collections", self.database, self.catalog
         )
         self._patterns = PatternRunner()
-        self._build_accounts(first_admin, passwords or Passwords(), clock)
+        passwords = passwords or Passwords()
+        self._build_authentication(first_admin, passwords, clock)
         blobs = Blobs(settings.storage, clock=clock, grace_s=settings.storage_grace_time_s)
         self.files = FileStore(
             self.database,
@@ -120,6 +122,23 @@ class App:
             find_file=self.files.find,
             list_max=settings.records_list_max,
         )
+        self.accounts = Accounts(
+            self.database,
+            self._users,
+            self._sessions,
+            passwords,
+            clock=clock,
+            ending=Ending(
+                self.catalog,
+                self.records,
+                self.files,
+                policy=settings.auth_deleted_user_data,
+                logs=(self.event_log.blank,),
+            ),
+        )
+        self.first_admin = FirstAdmin(
+            self.database, self._users, self.accounts, passwords, self.authenticator
+        )
         self._clock = clock
         self._packages = PackageFolder(project)
         self._watcher: Watcher | None = None
@@ -128,7 +147,9 @@ class App:
         self._server: Server | None = None
         self._is_stopped = False
 
-    def _build_accounts(self, first_admin: str | None, passwords: Passwords, clock: Clock) -> None:
+    def _build_authentication(
+        self, first_admin: str | None, passwords: Passwords, clock: Clock
+    ) -> None:
         settings = self._settings
         # Short commands have no secret, and sign nothing that anybody sees.
         secret = settings.auth_jwt_secret.reveal() if settings.auth_jwt_secret else new_secret()
@@ -159,20 +180,6 @@ class App:
             secret=secret,
             access_ttl_s=settings.auth_access_token_ttl_s,
             first_admin=first_admin,
-        )
-        self.accounts = Accounts(
-            self.database,
-            self._users,
-            self._sessions,
-            passwords,
-            clock=clock,
-            ending=Ending(
-                data=lambda _tx, _user_id, _policy: lambda: None, traces=(self.event_log.blank,)
-            ),
-            deleted_user_data=settings.auth_deleted_user_data,
-        )
-        self.first_admin = FirstAdmin(
-            self.database, self._users, self.accounts, passwords, self.authenticator
         )
 
     def open(self, *, writes: bool = True) -> None:

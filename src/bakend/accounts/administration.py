@@ -5,9 +5,9 @@ The same functions serve the admin API and `bak users`; who may call them was de
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
+from bakend.accounts.ending import Ending
 from bakend.auth.credentials import normal_email, require_good_password
 from bakend.auth.passwords import Passwords
 from bakend.auth.sessions import Session, SessionStore
@@ -25,21 +25,8 @@ from bakend.events.event import (
     user_updated,
 )
 from bakend.ids import new_id
-from bakend.structs import Struct
 
 LAST_ADMIN: Final = "This is the last administrator: make another one first"
-
-LeaveNothing = Callable[[Transaction, str], object]
-"""Does in a transaction what the end of a user means for one part of Bakend."""
-
-
-class Ending(Struct, kw_only=True):
-    """What the end of an account means beyond the tables of users and sessions."""
-
-    data: Callable[[Transaction, str, str], Callable[[], None]]
-    """Takes transaction, user and `keep` or `delete`; returns what to do after the commit."""
-    traces: tuple[LeaveNothing, ...]
-    """Take what is personal out of logs."""
 
 
 class Accounts:
@@ -54,16 +41,13 @@ class Accounts:
         *,
         clock: Clock,
         ending: Ending,
-        deleted_user_data: str,
     ) -> None:
-        """Take the parts; `deleted_user_data` is the setting of that name."""
         self._database = database
         self._users = users
         self._sessions = sessions
         self._passwords = passwords
         self._clock = clock
         self._ending = ending
-        self._deleted_user_data = deleted_user_data
 
     def page(self, *, limit: int, offset: int, search: str = "") -> tuple[list[User], int]:
         """Return users from the newest on, and how many there are."""
@@ -185,16 +169,15 @@ class Accounts:
         Raises:
             NotFoundError: There is no such user.
             ConflictError: Nobody would be left to administrate.
+            UnavailableError: A collection is broken, and files are kept as far as records name them.
         """
         with self._database.write(actor=actor) as tx:
             user = self._users.get(tx, user_id)
             self._require_another_admin(tx, user)
-            finish = self._ending.data(tx, user_id, data or self._deleted_user_data)
+            gone = self._ending.leave(tx, user_id, data)
             self._users.delete(tx, user_id)
-            for leave_nothing in self._ending.traces:
-                leave_nothing(tx, user_id)
             tx.emit(user_deleted(user_id))
-        finish()
+        self._ending.finish(gone)
 
     def insert(self, tx: Transaction, email: str, password_hash: str, role: str) -> User:
         """Add a user whose address and password are good, in somebody's transaction.

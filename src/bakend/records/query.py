@@ -31,7 +31,10 @@ def one(table: Table, record_id: str) -> Statement:
 def page(
     table: Table, only: tuple[str, str | None] | None, *, limit: int, offset: int
 ) -> Statement:
-    """Select rows from the newest on, those with one value in one field where `only` is given."""
+    """Select rows from the newest on, those with one value in one field where `only` is given.
+
+    A limit of -1 is none.
+    """
     where, parameters = _where(table, only)
     return (
         f"{_select(table)}{where} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",

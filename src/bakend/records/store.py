@@ -14,7 +14,7 @@ from typing import Any
 from bakend.access import Guard, GuardFor
 from bakend.clock import Clock, to_text
 from bakend.collections.catalog import Catalog, Table
-from bakend.collections.definition import Collection, Field
+from bakend.collections.definition import OWNER_FIELD, Collection, Field
 from bakend.collections.fields import SqlValue
 from bakend.database.connection import Database
 from bakend.database.transaction import Snapshot, Transaction
@@ -181,6 +181,16 @@ class RecordStore:
             before = self._allowed(tx, table, record_id, "delete", guard_for)
             tx.execute(*query.delete(table, record_id))
             tx.emit(record_deleted(name, before))
+
+    def delete_owned(self, tx: Transaction, user_id: str) -> None:
+        """Delete the records that a user owns, of all collections, in somebody's transaction."""
+        for table in self._catalog.state(tx).tables.values():
+            if table.collection.has_owner:
+                everything = query.page(table, (OWNER_FIELD, user_id), limit=-1, offset=0)
+                for row in tx.all(*everything):
+                    record = query.record(table, row)
+                    tx.execute(*query.delete(table, record["id"]))
+                    tx.emit(record_deleted(table.name, record))
 
     def _allowed(
         self,
