@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import logging
 import os
+import select
 import shutil
 import socket
 import struct
@@ -22,6 +23,7 @@ from bakend.server.channel import (
     KEEP_ALIVE_S,
     LINGER_BYTES,
     LINGER_S,
+    LINGER_STALLED_S,
     PIECE_BYTES,
     TURN_BYTES,
 )
@@ -334,13 +336,42 @@ def test_lingering_ends_after_some_seconds(serve: Serve, clock: Any) -> None:
 
 
 def test_lingering_ends_after_some_bytes(serve: Serve, clock: Any) -> None:
-    """A refused client that sends and sends is cut off, with the time standing still."""
-    client = serve(clock=clock).connect().send("nonsense\r\n\r\n")
+    """A refused client that sends and sends is not read any more, and cut off a moment later."""
+    running = serve(clock=clock)
+    client = running.connect().send("nonsense\r\n\r\n")
     assert client.answer().status == 400
+    client.socket.setblocking(False)
 
+    sent = _send_until_full(client.socket)
+
+    assert sent > LINGER_BYTES
+    assert len(running.channels()) == 1
+    running.advance(clock, LINGER_STALLED_S)
+    running.until(lambda: not running.channels())
     with pytest.raises(ConnectionError):
-        for _ in range(10 * LINGER_BYTES // MIB):
-            client.send(b"x" * MIB)
+        client.socket.send(b"x")
+
+
+def test_a_client_that_sends_without_looking_is_not_reset(serve: Serve, clock: Any) -> None:
+    """Node looks for an answer only when it can't send any more; then the answer is all it finds."""
+    running = serve(clock=clock)
+    client = running.connect().send(f"POST / HTTP/1.1\r\nContent-Length: {HUGE}\r\n\r\n")
+    client.socket.setblocking(False)
+
+    sent = _send_until_full(client.socket)
+
+    assert LINGER_BYTES < sent < HUGE
+    client.socket.settimeout(20)
+    assert client.answer().code == "payload_too_large"
+    running.advance(clock, LINGER_STALLED_S)
+
+
+def _send_until_full(sock: socket.socket) -> int:
+    """Send until nothing was taken for a moment; return how much was."""
+    sent, piece = 0, b"x" * MIB
+    while select.select([], [sock], [], 0.2)[1]:
+        sent += sock.send(piece)
+    return sent
 
 
 def _pieces() -> Iterator[bytes]:
@@ -349,6 +380,7 @@ def _pieces() -> Iterator[bytes]:
         yield piece
 
 
+@pytest.mark.slow
 def test_200_mb_on_a_raw_socket_reads_a_413(serve: Serve) -> None:
     """A client that only sends, until it cannot, still finds the answer."""
     client = serve().connect().send(f"POST / HTTP/1.1\r\nContent-Length: {HUGE}\r\n\r\n")
@@ -359,6 +391,7 @@ def test_200_mb_on_a_raw_socket_reads_a_413(serve: Serve) -> None:
     assert client.answer().code == "payload_too_large"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("headers", [{"Content-Length": str(HUGE)}, {}], ids=["length", "chunked"])
 def test_200_mb_by_http_client_reads_a_413(serve: Serve, headers: dict[str, str]) -> None:
     """Python's client, which never looks before it has sent all, finds the answer."""

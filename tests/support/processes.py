@@ -268,6 +268,7 @@ def start_server(
     command: str = "start",
     environ: Mapping[str, str] = NOTHING,
     port: int | None = None,
+    executable: Path | None = None,
 ) -> Iterator[ServerProcess]:
     """Start a server and don't wait for it; what is left of it at the end of the block is killed.
 
@@ -277,12 +278,14 @@ def start_server(
         command: `start` or `dev`.
         environ: Added to the environment.
         port: A free one, if none is given.
+        executable: The file to start, if it is not the Python that runs the tests.
     """
     port = free_port() if port is None else port
+    program = [sys.executable, "-m", "bakend"] if executable is None else [str(executable)]
     flags = ("--host", "127.0.0.1", "--port", str(port), *args)
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bakend", command, *flags],
+            [*program, command, *flags],
             cwd=folder,
             env=environment(environ),
             stdin=subprocess.DEVNULL,
@@ -305,12 +308,15 @@ def running_server(
     command: str = "start",
     environ: Mapping[str, str] = NOTHING,
     port: int | None = None,
+    executable: Path | None = None,
 ) -> Iterator[ServerProcess]:
     """Start a server, wait until it answers, and stop it at the end of the block; see `start_server`.
 
     The test may end it by itself. Where the block ends well, the stop has to as well.
     """
-    with start_server(folder, *args, command=command, environ=environ, port=port) as server:
+    with start_server(
+        folder, *args, command=command, environ=environ, port=port, executable=executable
+    ) as server:
         server.wait_healthy()
         yield server
         if server.process.poll() is None:

@@ -65,6 +65,10 @@ LINGER_S: Final = 5
 LINGER_BYTES: Final = 16 * 1024 * 1024
 """How long, and how much, a refused client may go on sending before the connection closes."""
 
+LINGER_STALLED_S: Final = 1
+"""After so many bytes nothing is read any more, and so much later the connection closes. Node sends a
+body without a look at the socket as long as the system takes it: it has to be stopped to read."""
+
 PIECE_BYTES: Final = 256 * 1024
 TURN_BYTES: Final = 1024 * 1024
 """How much is read at once to be sent, and how much is sent before others have their turn."""
@@ -156,7 +160,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
 
     def readable(self) -> bool:
         """Return whether bytes are wanted."""
-        return self._lingers_until is not None or bool(super().readable())
+        if self._lingers_until is not None:
+            return self._dropped_bytes <= LINGER_BYTES
+        return bool(super().readable())
 
     def handle_read(self) -> None:
         """Read once; also when there may be nothing to read."""
@@ -175,7 +181,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
             return
         self._dropped_bytes += len(data)
         if self._dropped_bytes > LINGER_BYTES:
-            self.handle_close()
+            self._lingers_until = min(self._lingers_until, self.active_at + LINGER_STALLED_S)
 
     def handle_write(self) -> None:
         """Send what there is, then close or linger where that was the last."""
