@@ -159,7 +159,7 @@ def drafts() -> Iterator[event.Draft]:
     record = {"id": "rec_1"}
     values = {"collection": "<collection>", "record": record, "before": record, "name": "notes"}
     values |= {"user": record, "user_id": "usr_1", "session_id": "ses_1", "file": record}
-    values |= {"file_id": "fil_1"}
+    values |= {"file_id": "fil_1", "steps": []}
     makers: list[Callable[..., event.Draft]] = [
         function
         for _name, function in inspect.getmembers(event, inspect.isfunction)

@@ -125,13 +125,66 @@ def test_a_deleted_record_sends_its_id_only(database: Database, log: EventLog) -
 
 
 def test_a_changed_collection_is_named(database: Database, log: EventLog) -> None:
-    """A change of a definition is a system event."""
-    emit(database, collection_changed("notes", "updated"))
+    """A change of a definition is a system event; one that was there before says what changed."""
+    emit(database, collection_changed("notes", "created"))
+    emit(database, collection_changed("notes", "updated", [{"kind": "unique"}]))
 
     with database.read() as snapshot:
-        (event,) = log.since(snapshot, 0)
+        created, updated = log.since(snapshot, 0)
 
-    assert (event.type, event.payload) == ("system.collection.updated", {"name": "notes"})
+    assert (created.type, created.payload) == ("system.collection.created", {"name": "notes"})
+    assert (updated.type, updated.payload) == (
+        "system.collection.updated",
+        {"name": "notes", "steps": [{"kind": "unique"}]},
+    )
+
+
+def test_events_are_found_by_their_type(database: Database, log: EventLog) -> None:
+    """By a whole type, or by how it begins up to a point; never by a part of a word."""
+    for each in (note(1), note(2), collection_changed("notes_x", "created")):
+        emit(database, each)
+    emit(database, record_created("notes_x", {"id": "rec_3"}))
+
+    with database.read() as snapshot:
+        found = {
+            kind: [event.seq for event in log.since(snapshot, 0, kind=kind)]
+            for kind in ("", "notes.created", "notes.*", "system.*", "notes", "notes.cre*", "%.*")
+        }
+
+    assert found == {
+        "": [1, 2, 3, 4],
+        "notes.created": [1, 2],
+        "notes.*": [1, 2],
+        "system.*": [3],
+        "notes": [],
+        "notes.cre*": [],
+        "%.*": [],
+    }
+
+
+def test_the_last_events_come_oldest_first(database: Database, log: EventLog) -> None:
+    """As those after a number do."""
+    for number in range(5):
+        emit(database, note(number))
+    emit(database, collection_changed("notes", "created"))
+
+    with database.read() as snapshot:
+        last = [event.seq for event in log.last(snapshot, limit=2)]
+        of_notes = [event.seq for event in log.last(snapshot, limit=2, kind="notes.*")]
+
+    assert (last, of_notes) == ([5, 6], [4, 5])
+
+
+def test_what_administrators_caused_is_found(database: Database, log: EventLog) -> None:
+    """And what is of some types, whoever caused it."""
+    emit(database, note(1))
+    emit(database, note(2), actor=ADMIN)
+    emit(database, collection_changed("notes", "created"))
+
+    with database.read() as snapshot:
+        found = log.by_admins(snapshot, 0, kinds=["system.collection.created"], limit=10)
+
+    assert [event.seq for event in found] == [2, 3]
 
 
 def test_a_rolled_back_write_emits_nothing_and_takes_no_number(

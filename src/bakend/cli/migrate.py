@@ -83,26 +83,7 @@ def apply(project: Project, *, destructive: bool, as_json: bool) -> None:
 
 def _show(plans: Sequence[Plan], *, as_json: bool) -> None:
     if as_json:
-        click.echo(
-            json.dumps(
-                [
-                    {
-                        "name": each.name,
-                        "steps": [
-                            {
-                                "kind": step.kind,
-                                "field": step.field,
-                                "text": step.text,
-                                "destructive": step.destructive,
-                            }
-                            for step in each.steps
-                        ],
-                    }
-                    for each in plans
-                ],
-                indent=2,
-            )
-        )
+        click.echo(json.dumps([each.as_json() for each in plans], indent=2))
         return
     for each in plans:
         for step in each.steps:

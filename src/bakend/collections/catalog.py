@@ -231,7 +231,8 @@ class Catalog:
             "UPDATE _collections SET definition = ?, updated_at = ? WHERE name = ?",
             (text, now, name),
         )
-        tx.emit(collection_changed(name, "updated"))
+        steps = [step.as_json() for step in change.plan.steps]
+        tx.emit(collection_changed(name, "updated", steps))
 
     def _alter(self, tx: Transaction, old: Table, new: Collection, steps: Plan) -> None:
         obstacles = [
@@ -315,8 +316,9 @@ def _judge(
         changes.append(_Change(plan(_droppable(state, name), None), state.tables.get(name), None))
         users = sorted(_referring(state, parsed, name) - set(drop))
         if users:
-            faults.setdefault(name, []).append(
-                f"cannot be deleted: referenced by relation fields in {', '.join(users)}"
+            faults.setdefault("", []).append(
+                f'Cannot delete collection "{name}": referenced by relation fields in'
+                f" {', '.join(users)}"
             )
     return changes, faults
 
@@ -332,7 +334,7 @@ def _change(snapshot: Snapshot, state: State, new: Collection) -> _Change:
     old = state.tables.get(name)
     if old is None and _columns(snapshot, name):
         if name in state.broken:
-            raise DefinitionError([f"is broken and has a table: {state.broken[name]}"])
+            raise DefinitionError([f"it is broken and has a table: {state.broken[name]}"])
         raise DefinitionError(["the database has another table of that name"])
     return _Change(plan(None if old is None else old.collection, new), old, new)
 

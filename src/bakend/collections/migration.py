@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from bakend.collections.definition import OPERATIONS, Collection, Field, same
 from bakend.errors import DefinitionError
@@ -55,6 +55,15 @@ class Step(Struct):
     destructive: bool = False
     """Whether stored values are lost."""
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the step as the API, the events and `bak migrate plan --json` show it."""
+        return {
+            "kind": self.kind,
+            "field": self.field,
+            "text": self.text,
+            "destructive": self.destructive,
+        }
+
 
 class Plan(Struct):
     """What leads from one definition of a collection to another."""
@@ -74,6 +83,10 @@ class Plan(Struct):
     def is_destructive(self) -> bool:
         """Whether any step loses stored values."""
         return any(step.destructive for step in self.steps)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the plan as the API and `bak migrate plan --json` show it."""
+        return {"name": self.name, "steps": [step.as_json() for step in self.steps]}
 
 
 def plan(old: Collection | None, new: Collection | None) -> Plan:

@@ -2,7 +2,8 @@
 
 `<collection>.created`, `<collection>.updated`  payload: the record
 `<collection>.deleted`                          payload: {"id"}; `before` keeps the whole record
-`system.collection.created|updated|deleted`     payload: {"name"}
+`system.collection.created|deleted`             payload: {"name"}
+`system.collection.updated`                     payload: {"name", "steps"}: what changed
 `auth.register`, `auth.login`                   payload: the user
 `auth.logout`                                   payload: {"userId"}
 `auth.updated`                                  payload: the user; role or password changed
@@ -14,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bakend.structs import Struct
@@ -113,13 +114,11 @@ def record_deleted(collection: str, before: Payload) -> Draft:
     )
 
 
-def collection_changed(name: str, action: str) -> Draft:
-    """Tell that a collection was created, updated or deleted."""
+def collection_changed(name: str, action: str, steps: Sequence[Payload] = ()) -> Draft:
+    """Tell that a collection was created, updated or deleted; of an update, in which steps."""
+    payload: Payload = {"name": name, "steps": [*steps]} if action == "updated" else {"name": name}
     return Draft(
-        type=f"system.collection.{action}",
-        source="collections",
-        subject=name,
-        payload={"name": name},
+        type=f"system.collection.{action}", source="collections", subject=name, payload=payload
     )
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from bakend import wire
 from bakend.clock import Clock, to_text
-from bakend.database.transaction import Snapshot, Transaction
+from bakend.database.transaction import Row, Snapshot, Transaction
 from bakend.events.event import Draft, Event
 from bakend.ids import new_id
 
@@ -24,6 +24,11 @@ step stays small."""
 
 TRIM_STEP: Final = 2 * TRIM_EVERY
 """Rows that one trim deletes at the most; twice what comes in between, so that a backlog shrinks."""
+
+_SELECT: Final = (
+    "SELECT seq, id, type, source, at, subject, actor, by_admin, depth, payload, before"
+    " FROM _events"
+)
 
 
 class EventLog:
@@ -59,29 +64,37 @@ class EventLog:
         if last % TRIM_EVERY < len(drafts):
             self.trim(tx, last)
 
-    def since(self, snapshot: Snapshot, seq: int, *, limit: int = 500) -> list[Event]:
-        """Return the events after a number, oldest first."""
-        rows = snapshot.all(
-            "SELECT seq, id, type, source, at, subject, actor, by_admin, depth, payload, before"
-            " FROM _events WHERE seq > ? ORDER BY seq LIMIT ?",
-            (seq, limit),
+    def since(
+        self, snapshot: Snapshot, seq: int, *, limit: int = 500, kind: str = ""
+    ) -> list[Event]:
+        """Return the events after a number, oldest first.
+
+        Args:
+            snapshot: What to read.
+            seq: The number.
+            limit: Most events to return.
+            kind: A type, or `posts.*` for all that begin with `posts.`; empty for all.
+        """
+        which, parameters = _of_kind(kind)
+        sql = _SELECT + " WHERE seq > ? AND " + which + " ORDER BY seq LIMIT ?"
+        return [_event(row) for row in snapshot.all(sql, (seq, *parameters, limit))]
+
+    def last(self, snapshot: Snapshot, *, limit: int, kind: str = "") -> list[Event]:
+        """Return the last events, oldest first; arguments as for `since`."""
+        which, parameters = _of_kind(kind)
+        sql = _SELECT + " WHERE " + which + " ORDER BY seq DESC LIMIT ?"
+        return [_event(row) for row in reversed(snapshot.all(sql, (*parameters, limit)))]
+
+    def by_admins(
+        self, snapshot: Snapshot, seq: int, *, kinds: Sequence[str], limit: int
+    ) -> list[Event]:
+        """Return the events after a number that administrators caused, or that are of some types."""
+        sql = (
+            _SELECT
+            + " WHERE seq > ? AND (by_admin = 1 OR type IN (SELECT value FROM json_each(?)))"
+            + " ORDER BY seq LIMIT ?"
         )
-        return [
-            Event(
-                seq=row["seq"],
-                id=row["id"],
-                type=row["type"],
-                source=row["source"],
-                at=row["at"],
-                subject=row["subject"],
-                actor=row["actor"],
-                by_admin=bool(row["by_admin"]),
-                depth=row["depth"],
-                payload=json.loads(row["payload"]),
-                before=None if row["before"] is None else json.loads(row["before"]),
-            )
-            for row in rows
-        ]
+        return [_event(row) for row in snapshot.all(sql, (seq, wire.encode([*kinds]), limit))]
 
     def end(self, snapshot: Snapshot) -> int:
         """Return the number of the last event ever written, 0 when there was none."""
@@ -91,6 +104,10 @@ class EventLog:
     def position(self, snapshot: Snapshot, reader: str) -> int:
         """Return the number of the last event that a reader is done with; 0 for a new one."""
         return snapshot.value("SELECT seq FROM _readers WHERE name = ?", (reader,)) or 0
+
+    def is_reader(self, snapshot: Snapshot, reader: str) -> bool:
+        """Tell whether a reader has a position, a trim beyond which would cost it events."""
+        return snapshot.one("SELECT 1 FROM _readers WHERE name = ?", (reader,)) is not None
 
     def pass_over(self, tx: Transaction, reader: str, seq: int) -> None:
         """Note that a reader is done with the events up to a number; no trim goes beyond it.
@@ -129,3 +146,28 @@ class EventLog:
     def _passed_by_all(self, snapshot: Snapshot, end: int) -> int:
         slowest = snapshot.value("SELECT min(seq) FROM _readers")
         return end if slowest is None else int(slowest)
+
+
+def _of_kind(kind: str) -> tuple[str, tuple[object, ...]]:
+    """Return the condition for a type, or for all that begin alike, with its parameters."""
+    if not kind:
+        return "TRUE", ()
+    if kind.endswith(".*"):
+        return "substr(type, 1, ?) = ?", (len(kind) - 1, kind[:-1])
+    return "type = ?", (kind,)
+
+
+def _event(row: Row) -> Event:
+    return Event(
+        seq=row["seq"],
+        id=row["id"],
+        type=row["type"],
+        source=row["source"],
+        at=row["at"],
+        subject=row["subject"],
+        actor=row["actor"],
+        by_admin=bool(row["by_admin"]),
+        depth=row["depth"],
+        payload=json.loads(row["payload"]),
+        before=None if row["before"] is None else json.loads(row["before"]),
+    )
