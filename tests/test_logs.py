@@ -119,6 +119,51 @@ def test_recent_keeps_the_last_lines_oldest_first(setup: Setup) -> None:
     assert log.logs.recent(0) == []
 
 
+def test_lines_after_a_number_come_without_a_gap(setup: Setup) -> None:
+    """Whoever goes on from the last line he has seen misses none, however few he takes at once."""
+    log = setup()
+    for number in range(5):
+        LOG.info("%d", number)
+
+    seen, after = [], 0
+    while lines := log.logs.recent(2, after=after):
+        seen += [line.message for line in lines]
+        after = lines[-1].seq
+
+    assert seen == ["0", "1", "2", "3", "4"]
+
+
+def test_numbers_of_lines_go_on_after_a_restart(setup: Setup) -> None:
+    """A number of an earlier run is lower than each of the next one."""
+    first = setup()
+    LOG.info("a")
+    LOG.info("b")
+    first.logs.close()
+    second = setup()
+    second.clock.seconds = 1
+    LOG.info("c")
+
+    before, after = first.logs.recent()[-1].seq, second.logs.recent()[0].seq
+    assert before < after
+
+
+def test_lines_are_searched_whatever_their_case(setup: Setup) -> None:
+    """A part of a message is enough, in a traceback as well; a limit counts what was found."""
+    log = setup()
+    LOG.info("Größe")
+    LOG.info("other")
+    try:
+        raise ValueError("größer")
+    except ValueError:
+        LOG.exception("failed")
+
+    found = log.logs.recent(search="GRÖSSE")
+
+    assert [line.level for line in found] == ["INFO", "ERROR"]
+    assert [line.level for line in log.logs.recent(1, search="grösse")] == ["ERROR"]
+    assert log.logs.recent(search="nothing") == []
+
+
 @pytest.mark.parametrize(
     ("message", "expected"),
     [

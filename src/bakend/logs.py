@@ -17,13 +17,16 @@ import sys
 import threading
 import traceback
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal, TextIO, TypeAlias
+from typing import Final, Literal, Protocol, TextIO, TypeAlias, get_args
 
 from bakend.clock import Clock, to_text
 from bakend.structs import Struct
 
 Level: TypeAlias = Literal["DEBUG", "INFO", "WARN", "ERROR"]
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+"""From the lowest to the highest."""
 
 # As the original: what /api/admin/logs can look back on, and the size of a part of the file.
 RECENT_LINES: Final = 500
@@ -55,9 +58,11 @@ _TOKENS: Final = r"""(?i)([?&;](?:access_|refresh_)?token=|\bBearer\s+)[^\s&#;,"
 class Line(Struct):
     """One record as it was logged; `text` may have indented lines of a traceback after the first.
 
-    As JSON it is {"timestamp", "level", "message"}.
+    As JSON it is {"seq", "timestamp", "level", "message"}.
     """
 
+    seq: int
+    """Its number: greater than that of each line before, those before a restart included."""
     timestamp: str
     level: Level
     message: str
@@ -66,6 +71,21 @@ class Line(Struct):
     def text(self) -> str:
         """The line as stderr and the file have it, without the end of line."""
         return f"[{self.timestamp}] {self.level} {self.message}"
+
+
+class Recent(Protocol):
+    """How one asks for lines that are still in memory: `Logs.recent`, or `none_kept`."""
+
+    def __call__(
+        self, limit: int, level: Level, *, search: str, after: int | None
+    ) -> Sequence[Line]:
+        """Return lines, oldest first."""
+        ...
+
+
+def none_kept(*_: object, **__: object) -> Sequence[Line]:
+    """Return no lines, where there is no log: in a short command."""
+    return ()
 
 
 class Logs:
@@ -88,11 +108,34 @@ class Logs:
         self._guest = _Guest(sink)
         self._others.addHandler(self._guest)
 
-    def recent(self, limit: int = 100, level: Level = "DEBUG") -> list[Line]:
-        """Return the last lines of at least a level, oldest first."""
-        lowest = _NUMBERS[level]
-        found = [line for line in self._sink.lines() if _NUMBERS[line.level] >= lowest]
-        return found[-limit:] if limit > 0 else []
+    def recent(
+        self,
+        limit: int = 100,
+        level: Level = "DEBUG",
+        *,
+        search: str = "",
+        after: int | None = None,
+    ) -> list[Line]:
+        """Return lines that are still in memory, oldest first.
+
+        Args:
+            limit: Most lines to return.
+            level: The lowest level.
+            search: A part of the message, whatever its case.
+            after: The number of a line: the first ones that came after it, so that whoever goes on
+                from the last one of them misses none. Without it, the last lines there are.
+        """
+        lowest, wanted = _NUMBERS[level], search.casefold()
+        found = [
+            line
+            for line in self._sink.lines()
+            if _NUMBERS[line.level] >= lowest
+            and (after is None or line.seq > after)
+            and wanted in line.message.casefold()
+        ]
+        if limit <= 0:
+            return []
+        return found[-limit:] if after is None else found[:limit]
 
     def close(self) -> None:
         """Stop logging and close the file; calling it again does nothing."""
@@ -153,13 +196,11 @@ class _Sink(logging.Handler):
         # Read from request threads while others append.
         self._ring: deque[Line] = deque(maxlen=RECENT_LINES)
         self._ring_lock = threading.Lock()
+        self._last_seq = 0
         self._complained_at: float | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = Line(to_text(self._clock.now()), _level(record.levelno), _message(record))
-        with self._ring_lock:
-            self._ring.append(line)
-        self._write(line.text)
+        line = self._keep(_level(record.levelno), _message(record))
         if self._file is not None:
             failure = self._file.write(line.text)
             if failure is not None:
@@ -178,6 +219,17 @@ class _Sink(logging.Handler):
             self.release()
         super().close()
 
+    def _keep(self, level: Level, message: str) -> Line:
+        """Put a line into the ring and onto stderr."""
+        now = self._clock.now()
+        # Counted from the clock, so that numbers of an earlier run are never met again.
+        self._last_seq = max(self._last_seq + 1, int(now.timestamp() * 1_000))
+        line = Line(self._last_seq, to_text(now), level, message)
+        with self._ring_lock:
+            self._ring.append(line)
+        self._write(line.text)
+        return line
+
     def _write(self, text: str) -> None:
         # None where there is no stderr; OSError when its reader is gone; ValueError when closed.
         stream = sys.stderr if self._stream is None else self._stream
@@ -193,10 +245,7 @@ class _Sink(logging.Handler):
         if self._complained_at is None or now - self._complained_at >= _COMPLAIN_EVERY_S:
             self._complained_at = now
             message = f"Cannot write the log file {path}: {failure.strerror or failure}"
-            line = Line(to_text(self._clock.now()), "WARN", printable(message))
-            with self._ring_lock:
-                self._ring.append(line)
-            self._write(line.text)
+            self._keep("WARN", printable(message))
 
 
 class _Guest(logging.Handler):

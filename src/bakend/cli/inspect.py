@@ -62,16 +62,15 @@ def settings(project: Project, *, as_json: bool) -> None:
 
     Later sources win: default, bakend.json, .env, environment, flags. Secrets are masked.
     """
-    from bakend.settings.show import rows
+    from bakend.settings.show import rows, shown
 
     loaded = project.load(mode="command")
     warn(loaded)
-    shown = rows(loaded)
     if as_json:
-        click.echo(json.dumps({"config": str(loaded.config), "settings": shown}, indent=2))
+        click.echo(json.dumps(shown(loaded), indent=2))
         return
     click.echo(f"{loaded.config}\n")
-    cells = [(row["key"], _written(row["value"]), row["source"]) for row in shown]
+    cells = [(row["key"], _written(row["value"]), row["source"]) for row in rows(loaded)]
     widths = [max(len(cell[column]) for cell in cells) for column in (0, 1)]
     for key, value, source in cells:
         click.echo(f"{key:{widths[0]}}  {value:{widths[1]}}  {source}")

@@ -19,6 +19,18 @@ class Row(TypedDict):
     help: str
 
 
+class Shown(TypedDict):
+    """All that holds, as JSON."""
+
+    config: str
+    settings: list[Row]
+
+
+def shown(loaded: Loaded) -> Shown:
+    """Return what `bak settings --json` and the API show; secrets are masked."""
+    return {"config": str(loaded.config), "settings": rows(loaded)}
+
+
 def rows(loaded: Loaded) -> list[Row]:
     """Return every setting in the order of the table; secrets are masked."""
     return [
