@@ -22,6 +22,7 @@ LAYERS: Final = (
     ("rows", ("records",)),
     ("across", ("accounts", "housekeeping", "pruning")),
     ("guests", ("usercode",)),
+    ("reactors", ("audit",)),
     ("edge", ("api",)),
     ("sockets", ("server",)),
     ("assembly", ("app",)),

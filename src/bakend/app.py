@@ -17,6 +17,7 @@ from bakend.api.answers import refusal
 from bakend.api.app import Parts, WSGIApplication, create_wsgi_app
 from bakend.api.cors import Origins
 from bakend.api.dashboard import assets
+from bakend.audit import Audit
 from bakend.auth.authenticator import Authenticator
 from bakend.auth.keys import derive
 from bakend.auth.passwords import Passwords
@@ -29,6 +30,7 @@ from bakend.collections.files import CollectionFiles
 from bakend.collections.patterns import PatternRunner
 from bakend.database.connection import Database
 from bakend.database.migrations import migrate, require_readable
+from bakend.database.transaction import Snapshot
 from bakend.events.bus import Bus
 from bakend.events.log import EventLog
 from bakend.housekeeping import Chore, Housekeeper
@@ -94,6 +96,13 @@ class App:
         self.collection_files = CollectionFiles(
             project / "collections", self.database, self.catalog
         )
+        self.audit = Audit(
+            self.database,
+            self.event_log,
+            clock=clock,
+            retention_s=settings.audit_retention_s,
+            email_of=self._email_of,
+        )
         self._patterns = PatternRunner()
         passwords = passwords or Passwords()
         self._build_authentication(first_admin, passwords, clock)
@@ -133,7 +142,7 @@ class App:
                 self.records,
                 self.files,
                 policy=settings.auth_deleted_user_data,
-                logs=(self.event_log.blank,),
+                logs=(self.event_log.blank, self.audit.blank),
             ),
         )
         self.first_admin = FirstAdmin(
@@ -198,6 +207,7 @@ class App:
         if require_readable(self.database) == 0 or writes:
             migrate(self.database, report=_log.info)
             self.catalog.open()
+            self.audit.register()
 
     def wsgi_app(self, *, develops: bool = False) -> WSGIApplication:
         """Return the HTTP application.
@@ -271,6 +281,7 @@ class App:
             self._throttle.load(snapshot)
         self._housekeeper = Housekeeper(self._chores(), clock=self._clock)
         self._housekeeper.start()
+        self.audit.start()
         if self._is_stopped:  # the signal came while the parts were being opened
             self._server.stop()
         return self._server.addresses
@@ -291,6 +302,7 @@ class App:
         if self._watcher is not None:
             self._watcher.stop()
             self._watcher = None
+        self.audit.stop()
         if self._housekeeper is not None:
             self._housekeeper.stop()
             self._housekeeper = None
@@ -303,8 +315,13 @@ class App:
         return (
             Chore(name="saving the throttle", every_s=5, run=self._save_throttle),
             Chore(name="cleaning sessions", every_s=600, run=self._clean_sessions),
+            Chore(name="trimming the audit", every_s=3_600, run=self.audit.trim),
             Chore(name="emptying the trash", every_s=600, run=self.files.clean),
         )
+
+    def _email_of(self, snapshot: Snapshot, user_id: str) -> str | None:
+        user = self._users.find(snapshot, user_id)
+        return None if user is None else user.email
 
     def _save_throttle(self) -> None:
         if not self._throttle.is_saved():

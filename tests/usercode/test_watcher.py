@@ -2,47 +2,13 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from looks import Looks
 
-from bakend.testing import FakeClock
 from bakend.usercode.watcher import LOOK_EVERY_S, Watcher
-
-
-class Looks:
-    """A clock that lets the watcher look once for each `let`, and waits until it has."""
-
-    def __init__(self) -> None:
-        self._tickets: queue.Queue[None] = queue.Queue()
-        self._arrived = threading.Semaphore(0)
-        self._fake = FakeClock()
-
-    def wait(self, condition: threading.Event | threading.Condition, timeout_s: float) -> bool:
-        assert timeout_s == LOOK_EVERY_S
-        assert isinstance(condition, threading.Event)
-        self._arrived.release()
-        while not condition.is_set():
-            try:
-                self._tickets.get(timeout=0.01)
-            except queue.Empty:
-                continue
-            return False
-        return True
-
-    def let(self, looks: int = 1) -> None:
-        """Let the watcher look so often, and return when it waits again."""
-        for _ in range(looks):
-            assert self._arrived.acquire(timeout=20)
-            self._tickets.put(None)
-        assert self._arrived.acquire(timeout=20)
-        self._arrived.release()
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._fake, name)
 
 
 class Watched:
@@ -50,7 +16,7 @@ class Watched:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.looks = Looks()
+        self.looks = Looks(LOOK_EVERY_S)
         self.told = 0
         self.fails = False
         self.watcher = Watcher(folder, "*.json", self.changed, clock=self.looks)  # type: ignore[arg-type]
