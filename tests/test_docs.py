@@ -205,14 +205,18 @@ PARAMETERS: Final = {
 
 
 def test_every_route_is_described(project: TestProject) -> None:
-    """http.md has each route with its methods, and no other."""
+    """http.md and admin.md have each route with its methods, and no other."""
     app = project.app.wsgi_app()
     assert isinstance(app, Flask)
     real: dict[str, set[str]] = {}
     for rule in app.url_map.iter_rules():
         path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: f"<{PARAMETERS[found[1]]}>", rule.rule)
         real.setdefault(path, set()).update(rule.methods or ())
-    rows = table(section(text_of(REFERENCE / "http.md"), "## Routes"))
+    rows = [
+        row
+        for name in ("http.md", "admin.md")
+        for row in table(section(text_of(REFERENCE / name), "## Routes"))
+    ]
 
     assert {codes(row[0])[0]: set(codes(row[1])) for row in rows} == real
 

@@ -7,6 +7,7 @@ looked up. Opening goes in the order of the layers, closing in the other.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,7 @@ from bakend.auth.throttle import Limit, Throttle
 from bakend.auth.users import UserStore
 from bakend.clock import Clock
 from bakend.collections.catalog import Catalog
+from bakend.collections.editor import CollectionEditor
 from bakend.collections.files import CollectionFiles
 from bakend.collections.patterns import PatternRunner
 from bakend.database.connection import Database
@@ -35,6 +37,7 @@ from bakend.events.bus import Bus
 from bakend.events.log import EventLog
 from bakend.housekeeping import Chore, Housekeeper
 from bakend.ids import new_secret
+from bakend.logs import Recent, none_kept
 from bakend.pruning import Pruning
 from bakend.records.store import RecordStore
 from bakend.server.serve import Server
@@ -67,6 +70,8 @@ class App:
         clock: Clock,
         first_admin: str | None = None,
         passwords: Passwords | None = None,
+        recent_lines: Recent = none_kept,
+        show_settings: Callable[[], Mapping[str, object]] = dict,
     ) -> None:
         """Build every part; nothing is opened or started yet.
 
@@ -76,8 +81,12 @@ class App:
             clock: Where time comes from.
             first_admin: Address that becomes an administrator by registering, while there is none.
             passwords: Hashes passwords in a cheaper way, in tests.
+            recent_lines: Returns the last lines of the log, for administrators.
+            show_settings: Returns what is configured, as administrators may see it.
         """
         self._settings = settings
+        self._recent_lines = recent_lines
+        self._show_settings = show_settings
         self.event_log = EventLog(
             clock=clock,
             retention_s=settings.events_retention_s,
@@ -96,6 +105,7 @@ class App:
         self.collection_files = CollectionFiles(
             project / "collections", self.database, self.catalog
         )
+        self._editor = CollectionEditor(self.database, self.catalog)
         self.audit = Audit(
             self.database,
             self.event_log,
@@ -233,6 +243,13 @@ class App:
                     localhost=LOCALHOST in origins,
                     everybody="*" in origins,
                 ),
+                database=self.database,
+                event_log=self.event_log,
+                audit=self.audit,
+                editor=self._editor,
+                file_words=self.collection_files.words,
+                recent_lines=self._recent_lines,
+                show_settings=self._show_settings,
             )
         )
 

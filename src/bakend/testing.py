@@ -23,7 +23,10 @@ from bakend.auth.passwords import Cost, Passwords
 from bakend.auth.user import User
 from bakend.clock import Clock, SystemClock
 from bakend.events.event import OPERATOR, Event
-from bakend.settings import Secret, Settings
+from bakend.logs import Recent, none_kept
+from bakend.settings import Loaded, Secret, Settings
+from bakend.settings.show import shown
+from bakend.settings.table import TABLE
 from bakend.structs import Struct
 
 
@@ -116,6 +119,7 @@ def temporary_project(
     settings: Mapping[str, Any] | None = None,
     clock: Clock | None = None,
     folder: Path | None = None,
+    recent_lines: Recent = none_kept,
     first_admin: str | None = None,
 ) -> Iterator[TestProject]:
     """Open a project in a new folder, and take it away afterwards.
@@ -125,6 +129,7 @@ def temporary_project(
         settings: Fields of `Settings` that differ from their defaults.
         clock: The machine's, if none is given.
         folder: Take this folder instead, and leave it there.
+        recent_lines: What administrators see of the log.
         first_admin: Address that becomes an administrator by registering.
     """
     with tempfile.TemporaryDirectory(prefix="bakend-test-") as made:
@@ -143,6 +148,8 @@ def temporary_project(
             clock=clock or SystemClock(),
             first_admin=first_admin,
             passwords=Passwords(CHEAP),
+            recent_lines=recent_lines,
+            show_settings=lambda: _shown(configured, folder),
         )
         try:
             app.open()
@@ -152,3 +159,19 @@ def temporary_project(
             yield TestProject(app, wsgi_app.test_client(), folder)
         finally:
             app.close()
+
+
+def _shown(settings: Settings, folder: Path) -> Mapping[str, object]:
+    return shown(
+        Loaded(
+            settings=settings,
+            project=folder,
+            config=folder / "bakend.json",
+            sources={line.key: "default" for line in TABLE.values()},
+            warnings=(),
+            admin_email=None,
+            admin_password=None,
+            is_production=False,
+            is_missing=False,
+        )
+    )

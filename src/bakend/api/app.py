@@ -7,7 +7,7 @@ an error becomes its envelope, the common headers are added, one line goes to th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from flask import Blueprint, Flask, g, request
@@ -19,15 +19,23 @@ from werkzeug.wrappers import Response
 from bakend.accounts.administration import Accounts
 from bakend.accounts.first_admin import FirstAdmin
 from bakend.api import admin, auth, dashboard, health, records, storage
+from bakend.api.admin import audit as admin_audit
+from bakend.api.admin import collections as admin_collections
+from bakend.api.admin import events as admin_events
+from bakend.api.admin import logs as admin_logs
+from bakend.api.admin import settings as admin_settings
 from bakend.api.admin import storage as admin_storage
 from bakend.api.answers import COMMON_HEADERS
 from bakend.api.cors import Origins, cors_headers
 from bakend.api.errors import envelope, headers_of, status_of
 from bakend.api.requests import Networks, comes_from
 from bakend.api.routing import Route
+from bakend.audit import Audit
 from bakend.auth.authenticator import Authenticator
 from bakend.clock import Clock
 from bakend.collections.definition import RESERVED_NAMES
+from bakend.collections.editor import CollectionEditor
+from bakend.database.connection import Database
 from bakend.errors import (
     BakendError,
     InvalidInputError,
@@ -35,7 +43,9 @@ from bakend.errors import (
     NotFoundError,
     PayloadTooLargeError,
 )
+from bakend.events.log import EventLog
 from bakend.ids import new_id
+from bakend.logs import Recent
 from bakend.paths import normal_path
 from bakend.records.store import RecordStore
 from bakend.storage.files import FileStore
@@ -66,6 +76,14 @@ class Parts(Struct, kw_only=True):
     trusted_proxies: Networks
     dashboard: dashboard.Assets | None
     """None where it is switched off."""
+    database: Database
+    event_log: EventLog
+    audit: Audit
+    editor: CollectionEditor
+    file_words: admin_collections.FileWords
+    recent_lines: Recent
+    show_settings: Callable[[], Mapping[str, object]]
+    """Returns what administrators see of the settings."""
 
 
 def create_wsgi_app(parts: Parts) -> WSGIApplication:
@@ -101,6 +119,13 @@ def create_wsgi_app(parts: Parts) -> WSGIApplication:
 
 def _administration(parts: Parts) -> Blueprint:
     blueprint = admin.blueprint()
+    admin_collections.add_routes(
+        blueprint, parts.editor, file_words=parts.file_words, json_depth=parts.json_depth
+    )
+    admin_logs.add_routes(blueprint, parts.recent_lines)
+    admin_settings.add_routes(blueprint, parts.show_settings)
+    admin_events.add_routes(blueprint, parts.database, parts.event_log)
+    admin_audit.add_routes(blueprint, parts.audit)
     admin_storage.add_routes(blueprint, parts.files)
     return blueprint
 

@@ -14,6 +14,9 @@ from bakend.errors import InvalidInputError
 
 Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
 
+SEQ_MAX: Final = 2**53
+"""Highest number of an event or a line that `after` may name: where JavaScript's integers end."""
+
 _WORDS_FOR_TRUE: Final = frozenset({"true", "1"})
 _WORDS_FOR_FALSE: Final = frozenset({"false", "0"})
 
@@ -49,6 +52,23 @@ def integer(query: Mapping[str, str], name: str, *, low: int, high: int) -> int 
     raise InvalidInputError(
         f'{name} must be an integer between {low} and {high}, got "{text[:40]}"'
     )
+
+
+def clamped(query: Mapping[str, str], name: str, *, default: int, high: int) -> int:
+    """Return an integer parameter of the query, brought between 1 and the most there can be.
+
+    Absent and 0 mean the default, as the original has it for administrators' lists.
+
+    Raises:
+        InvalidInputError: It is not an integer.
+    """
+    text = query.get(name, "0")
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()):
+        raise InvalidInputError(f'{name} must be an integer, got "{text[:40]}"')
+    # Nobody needs more digits than these to say "too many", and int() takes long over thousands.
+    value = int(digits.lstrip("0")[:20] or "0")
+    return max(1, min(value if text == digits else -value, high)) if value else default
 
 
 def boolean(query: Mapping[str, str], name: str) -> bool:

@@ -67,7 +67,14 @@ def _serve(project: Project, mode: Mode, flags: Mapping[str, object]) -> int:
         _say_what_is_odd(loaded)
         if settings.auth_jwt_secret is None:
             settings = settings.replaced(auth_jwt_secret=ensure_secret(loaded.project))
-        app = App(settings, loaded.project, clock=clock, first_admin=loaded.admin_email)
+        app = App(
+            settings,
+            loaded.project,
+            clock=clock,
+            first_admin=loaded.admin_email,
+            recent_lines=log.recent,
+            show_settings=lambda: _shown(loaded),
+        )
         stopper.app = app
         try:
             app.open()
@@ -97,6 +104,12 @@ class _Stopper:
         if self.app is None:  # nothing is open yet
             raise SystemExit(0)
         self.app.stop()
+
+
+def _shown(loaded: Loaded) -> Mapping[str, object]:
+    from bakend.settings.show import shown  # only when an administrator asks
+
+    return shown(loaded)
 
 
 def _say_what_is_odd(loaded: Loaded) -> None:

@@ -75,6 +75,10 @@ class CollectionFiles:
             statuses.append(status)
         return [*statuses, *(Status(name, "broken", why) for name, why in found.faults.items())]
 
+    def words(self) -> dict[str, str]:
+        """Return the word of each collection in `status`."""
+        return {status.name: status.word for status in self.status()}
+
     def plans(self) -> list[Plan]:
         """Return what `apply` would do.
 
