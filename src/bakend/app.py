@@ -33,6 +33,7 @@ from bakend.collections.patterns import PatternRunner
 from bakend.database.connection import Database
 from bakend.database.migrations import migrate, require_readable
 from bakend.database.transaction import Snapshot
+from bakend.errors import BakendError
 from bakend.events.bus import Bus
 from bakend.events.log import EventLog
 from bakend.housekeeping import Chore, Housekeeper
@@ -323,7 +324,10 @@ class App:
         if self._housekeeper is not None:
             self._housekeeper.stop()
             self._housekeeper = None
-            self._save_throttle()
+            try:
+                self._save_throttle()
+            except BakendError as error:  # a full disk must not keep the rest from closing
+                _log.warning("The counts of failed logins are not saved: %s", error.message)
         self._packages.take_off_path()
         self._patterns.close()
         self.database.close()

@@ -105,7 +105,7 @@ class Accounts:
                 self._require_another_admin(tx, user)
             self._users.set_role(tx, user_id, role)
             changed = self._users.get(tx, user_id)
-            tx.emit(user_updated(changed.to_wire()))
+            tx.emit(user_updated(changed.to_wire(), user.to_wire()))
             return changed
 
     def set_password(self, user_id: str, password: str, actor: Actor) -> User:
@@ -120,7 +120,7 @@ class Accounts:
         with self._database.write(actor=actor) as tx:
             user = self._users.get(tx, user_id)
             self._users.set_password_hash(tx, user_id, password_hash)
-            tx.emit(user_updated(user.to_wire()))
+            tx.emit(user_updated(user.to_wire(), user.to_wire()))
             if self._sessions.end_all(tx, user_id):
                 tx.emit(session_revoked(user_id, None))
             return user

@@ -17,6 +17,9 @@ Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
 SEQ_MAX: Final = 2**53
 """Highest number of an event or a line that `after` may name: where JavaScript's integers end."""
 
+OFFSET_MAX: Final = 2**53
+"""Nobody has so many of anything."""
+
 _WORDS_FOR_TRUE: Final = frozenset({"true", "1"})
 _WORDS_FOR_FALSE: Final = frozenset({"false", "0"})
 
@@ -54,8 +57,10 @@ def integer(query: Mapping[str, str], name: str, *, low: int, high: int) -> int 
     )
 
 
-def clamped(query: Mapping[str, str], name: str, *, default: int, high: int) -> int:
-    """Return an integer parameter of the query, brought between 1 and the most there can be.
+def clamped(
+    query: Mapping[str, str], name: str, *, default: int, high: int, low: int = 1
+) -> int:
+    """Return an integer parameter of the query, brought between the least and the most there can be.
 
     Absent and 0 mean the default, as the original has it for administrators' lists.
 
@@ -68,7 +73,7 @@ def clamped(query: Mapping[str, str], name: str, *, default: int, high: int) -> 
         raise InvalidInputError(f'{name} must be an integer, got "{text[:40]}"')
     # Nobody needs more digits than these to say "too many", and int() takes long over thousands.
     value = int(digits.lstrip("0")[:20] or "0")
-    return max(1, min(value if text == digits else -value, high)) if value else default
+    return max(low, min(value if text == digits else -value, high)) if value else default
 
 
 def boolean(query: Mapping[str, str], name: str) -> bool:

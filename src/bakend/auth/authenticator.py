@@ -229,7 +229,8 @@ class Authenticator:
             if self._users.password_hash(tx, user_id) != stored:
                 raise InvalidInputError("oldPassword is wrong")
             self._users.set_password_hash(tx, user_id, renewed)
-            tx.emit(user_updated(self._users.get(tx, user_id).to_wire()))
+            shown = self._users.get(tx, user_id).to_wire()
+            tx.emit(user_updated(shown, shown))
             self._end_others(tx, identity)
 
     def sessions(self, identity: Identity) -> list[Session]:

@@ -137,9 +137,9 @@ def user_logged_out(user_id: str) -> Draft:
     return _about_user("logout", user_id, {"userId": user_id})
 
 
-def user_updated(user: Payload) -> Draft:
+def user_updated(user: Payload, before: Payload) -> Draft:
     """Tell that a user's role or password changed."""
-    return _about_user("updated", user["id"], user)
+    return _about_user("updated", user["id"], user, before)
 
 
 def user_deleted(user_id: str) -> Draft:
@@ -163,5 +163,9 @@ def file_deleted(file_id: str, user_id: str) -> Draft:
     return Draft(type="storage.deleted", source="storage", subject=file_id, payload=payload)
 
 
-def _about_user(action: str, user_id: str, payload: Payload) -> Draft:
-    return Draft(type=f"auth.{action}", source="auth", subject=user_id, payload=payload)
+def _about_user(
+    action: str, user_id: str, payload: Payload, before: Payload | None = None
+) -> Draft:
+    return Draft(
+        type=f"auth.{action}", source="auth", subject=user_id, payload=payload, before=before
+    )

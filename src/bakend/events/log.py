@@ -123,7 +123,7 @@ class EventLog:
     def blank(self, tx: Transaction, user_id: str) -> None:
         """Take what is personal of a deleted user out of the log: only ids stay."""
         tx.execute(
-            "UPDATE _events SET payload = ? WHERE subject = ? AND type GLOB 'auth.*'",
+            "UPDATE _events SET payload = ?, before = NULL WHERE subject = ? AND type GLOB 'auth.*'",
             (wire.encode({"userId": user_id}), user_id),
         )
 
