@@ -236,7 +236,7 @@ def test_only_what_changes_is_an_event(client: Client, folder: Path) -> None:
         types = [
             kind
             for (kind,) in database.execute(
-                "SELECT type FROM _events WHERE json_extract(payload, '$.id') = ? ORDER BY id",
+                "SELECT type FROM _events WHERE json_extract(payload, '$.id') = ? ORDER BY seq",
                 (record["id"],),
             )
         ]
