@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from bakend.ids import new_id
 from bakend.pruning import GROUP, Orphans
 from bakend.storage.file import StoredFile
 from bakend.testing import FakeClock, TestProject, temporary_project
+
+from processes import wait_until
 
 ALBUMS = {
     "name": "albums",
@@ -158,6 +162,37 @@ def test_what_changed_meanwhile_is_seen(project: TestProject) -> None:
     assert {file.id for file in kept} == {named.id, uploaded.id}
     with project.app.files.open(uploaded) as stream:
         assert stream.read() == b"hello"
+
+
+def test_bytes_whose_upload_is_about_to_commit_are_not_taken(
+    project: TestProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are in their place, and no row is to be seen yet: whoever looks waits for the commit."""
+    database, files = project.app.database, project.folder / "storage" / "files"
+    moved, commit = threading.Event(), threading.Event()
+    append = project.app.event_log.append
+
+    def held(*given: Any) -> None:
+        if not moved.is_set():
+            moved.set()
+            assert commit.wait(20)
+        append(*given)
+
+    monkeypatch.setattr(database, "_journal", held)
+    with ThreadPoolExecutor(2) as pool:
+        upload = pool.submit(add, project)
+        assert moved.wait(20)
+        (there,) = (path.name for path in files.iterdir())
+        found = find(project)
+        pruned = pool.submit(project.app.pruning.remove, found)
+        wait_until(
+            lambda: pruned.done() or len(database._queue._waiting) == 2, 20, what="it waits, or ran"
+        )
+        commit.set()
+
+        assert found.ids == [there] == [upload.result().id]
+        assert pruned.result().ids == []
+    assert [path.name for path in files.iterdir()] == [there]
 
 
 def test_all_of_many_are_removed_at_once(project: TestProject) -> None:

@@ -160,7 +160,7 @@ def stored(
         entries: What is in the zip.
         roots: Folder on disk to its place in the zip.
     """
-    found = {name for name in entries if re.fullmatch(rf"{PACKAGES}_bak_start\.pyc", name)}
+    found = {name for name in entries if re.fullmatch(rf"{PACKAGES}_bak_(start|import)\.pyc", name)}
     for line in modules:
         _, _, origin = line.partition(" ")
         if not origin.endswith(tuple(importlib.machinery.SOURCE_SUFFIXES)):

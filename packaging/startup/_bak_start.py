@@ -2,7 +2,8 @@
 
 What Python does for folders and not for a zip that is part of a larger file: `importlib.metadata` finds
 the packages in it, and children of `multiprocessing` are started from it. Both wait until somebody asks,
-since every process pays for what is done here. And `bak -c` in a project sees the project's packages.
+since every process pays for what is done here. Imports from the zip are made quick (`_bak_import.py`).
+And `bak -c` in a project sees the project's packages.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from __future__ import annotations
 import os
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
-from typing import TYPE_CHECKING, Any
 
+import _bak_import  # type: ignore[import-not-found]  # lies beside this in the zip
+
+TYPE_CHECKING = False  # as in `typing`, which takes longer than all that is done here
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from importlib.abc import Loader
     from importlib.metadata import Distribution, DistributionFinder
     from types import ModuleType
+    from typing import Any
 
 
 class Distributions:
@@ -96,4 +100,5 @@ def add_packages_of_project() -> None:
 add_packages_of_project()
 sys.meta_path.append(Distributions)
 if sys.prefix == "/proc/self/exe":
+    _bak_import.install()
     sys.meta_path.insert(0, Spawn)

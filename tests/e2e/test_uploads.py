@@ -79,6 +79,27 @@ def test_uploads_that_are_cut_leave_nothing_behind(tmp_path: Path) -> None:
     assert story.seen_half >= ROUNDS / 5, "hardly a kill fell into an upload"
 
 
+def test_pruning_beside_uploads_takes_nothing_of_theirs(tmp_path: Path) -> None:
+    """Also where no age protects them: an upload is seen whole, or not at all."""
+    project = make_project(tmp_path, [ALBUMS])
+    story, rounds = _Story(), 10
+    with running_server(project) as server:
+        headers = _register(server)
+        stop = threading.Event()
+        with _uploading(server, headers, story, seed=1, stop=stop):
+            for _ in range(rounds):
+                pruned = bak(project, "storage", "prune", "--older-than", "0", "--yes", "--json")
+                assert pruned.returncode == 0, pruned.stderr
+            stop.set()
+
+    assert _assert_every_row_has_its_bytes(project) == 0
+    with contextlib.closing(sqlite3.connect(project / "bakend.db")) as database:
+        rows = {row[0] for row in database.execute("SELECT id FROM _files")}
+    print(f"{len(story.acknowledged)} uploads beside {rounds} prunes")  # noqa: T201
+    assert story.public | story.named <= rows
+    assert len(story.public) > rounds, "there was no load to speak of"
+
+
 def test_many_uploads_need_little_memory(tmp_path: Path) -> None:
     """100 files of 10 MB, 32 at a time, every fourth of them slowly: within 50 MB of idle."""
     project = make_project(tmp_path, [ALBUMS])
@@ -153,10 +174,12 @@ def test_the_limit_is_to_the_byte(tmp_path: Path) -> None:
         text = _upload(server, headers, form(b"x").replace(b'; filename="a.bin"', b""))
         huge = _upload(server, headers, form(content + bytes(MIB)))
         nobody = _upload(server, {}, form(b"x"))
-        read = client.get(f"/api/storage/{largest.json['id']}")
-        part = client.request(
-            "GET", f"/api/storage/{largest.json['id']}", headers={"Range": "bytes=-1000"}
-        )
+        path = f"/api/storage/{largest.json['id']}"
+        head = client.request("HEAD", path)
+        part = client.request("GET", path, headers={"Range": "bytes=-1000"})
+        none = client.request("GET", path, headers={"Range": f"bytes={LARGEST}-"})
+        known = client.request("GET", path, headers={"If-None-Match": head.headers["ETag"]})
+        read = client.get(path)
 
     assert largest.status == 201
     assert (larger.status, larger.json["error"]["message"]) == (
@@ -167,6 +190,9 @@ def test_the_limit_is_to_the_byte(tmp_path: Path) -> None:
     assert (text.status, text.json["error"]["message"]) == (400, "Field 'file' is required")
     assert (huge.status, huge.code) == (413, "payload_too_large")
     assert (nobody.status, nobody.code) == (401, "unauthorized")
+    assert (head.status, head.headers["Content-Length"], head.body) == (200, str(LARGEST), b"")
+    assert (none.status, none.headers["Content-Range"]) == (416, f"bytes */{LARGEST}")
+    assert (known.status, known.body) == (304, b"")
     assert read.body == content
     assert (part.status, part.body) == (206, content[-1000:])
     assert _on_disk(project) == {largest.json["id"]}
@@ -197,6 +223,7 @@ class _Story:
         self.lock = threading.Lock()
         self.acknowledged: dict[str, str] = {}
         """Id of each file that was answered with 201, to its checksum."""
+        self.public: set[str] = set()
         self.named: set[str] = set()
         """Those that an acknowledged record names."""
         self.seen_half = 0
@@ -205,12 +232,19 @@ class _Story:
 
 @contextlib.contextmanager
 def _uploading(
-    server: ServerProcess, headers: dict[str, str], story: _Story, *, seed: int
+    server: ServerProcess,
+    headers: dict[str, str],
+    story: _Story,
+    *,
+    seed: int,
+    stop: threading.Event | None = None,
 ) -> Iterator[None]:
-    """Upload from several threads until the server is gone."""
+    """Upload from several threads until they are stopped, or the server is gone."""
+    stop = stop or threading.Event()
     threads = [
         threading.Thread(
-            target=_upload_on, args=(server, headers, story, random.Random(seed * 100 + number))
+            target=_upload_on,
+            args=(server, headers, story, random.Random(seed * 100 + number), stop),
         )
         for number in range(UPLOADERS)
     ]
@@ -222,10 +256,14 @@ def _uploading(
 
 
 def _upload_on(
-    server: ServerProcess, headers: dict[str, str], story: _Story, chance: random.Random
+    server: ServerProcess,
+    headers: dict[str, str],
+    story: _Story,
+    chance: random.Random,
+    stop: threading.Event,
 ) -> None:
     with server.client() as client, contextlib.suppress(OSError, http.client.HTTPException):
-        while True:
+        while not stop.is_set():
             content = chance.randbytes(chance.choice([1_000, 70_000, 500_000, 3_000_000]))
             visibility = chance.choice(["public", "protected"])
             body = form(content, visibility=visibility)
@@ -234,11 +272,12 @@ def _upload_on(
             file_id = answer.json["id"]
             with story.lock:
                 story.acknowledged[file_id] = hashlib.sha256(content).hexdigest()
+                if visibility == "public":
+                    story.public.add(file_id)
             if chance.random() < 0.5:
                 record = client.request("POST", "/api/albums", {"cover": file_id}, headers)
-                assert record.status == 201, record.body
                 with story.lock:
-                    story.named.add(file_id)
+                    story.named |= {file_id} if record.status == 201 else set()
 
 
 def _killed_client(server: ServerProcess, headers: dict[str, str], chance: random.Random) -> None:

@@ -195,7 +195,12 @@ def test_the_index_names_every_package(tmp_path: Path) -> None:
 def test_imported_files_are_found_in_the_zip() -> None:
     """Frozen and built-in modules are not read; what is missing from the zip is a fault."""
     entries = dict.fromkeys(
-        ["lib/python3.13/json/__init__.pyc", "site-packages/_bak_start.pyc"], b""
+        [
+            "lib/python3.13/json/__init__.pyc",
+            "site-packages/_bak_import.pyc",
+            "site-packages/_bak_start.pyc",
+        ],
+        b"",
     )
     modules = ["json /tree/json/__init__.py", "os frozen", "sys built-in"]
     roots = {"/tree/": "lib/python3.13/"}
@@ -295,6 +300,37 @@ def test_the_environment_chooses_no_code(one_file: Path, place: Path) -> None:
 
     assert (ours.returncode, ours.stderr) == (0, "")
     assert "somebody else chose this" in python.stderr
+
+
+def test_imports_are_those_of_zipimport(one_file: Path) -> None:
+    """Of whatever kind: where a module says it comes from, its code, and what its loader can tell."""
+    program = """
+import importlib, importlib.resources, inspect, marshal, pkgutil, sys, zipimport
+kinds = set()
+for name in ("json", "json.decoder", "flask", "flask.app", "xml.dom.minidom", "xml", "bakend.testing"):
+    module = importlib.import_module(name)
+    spec, loader = module.__spec__, module.__loader__
+    folder = spec.origin.removesuffix("/__init__.pyc").rpartition("/")[0]
+    plain = zipimport.zipimporter(folder)
+    same = plain.find_spec(name)
+    for part in ("name", "origin", "cached", "has_location", "parent", "submodule_search_locations"):
+        assert getattr(spec, part) == getattr(same, part), (name, part)
+    assert module.__file__ == spec.origin == loader.get_filename(name), name
+    assert marshal.dumps(loader.get_code(name)) == marshal.dumps(plain.get_code(name)), name
+    assert loader.is_package(name) == hasattr(module, "__path__"), name
+    assert loader.get_source(name) == plain.get_source(name), name
+    assert isinstance(loader, zipimport.zipimporter) and type(loader) is not zipimport.zipimporter
+    kinds.add(loader._stored(name) is None)
+assert kinds == {True, False}, kinds
+assert "def full_dispatch_request" in inspect.getsource(sys.modules["flask.app"])
+assert "decoder" in [each.name for each in pkgutil.iter_modules(sys.modules["json"].__path__)]
+assert importlib.resources.files("bakend").joinpath("build.json").read_text()
+try:
+    import json.nothing
+except ModuleNotFoundError as error:
+    print(error.name)
+"""
+    assert run(one_file, "-I", "-c", program).stdout == "json.nothing\n"
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ NEEDED = (
     "waitress",
     "werkzeug",
 )
-STARTUP = ("_bak_start", "_bak_distributions", "_bak_index")
+STARTUP = ("_bak_start", "_bak_import", "_bak_distributions", "_bak_index")
 
 # Runs hello until its first answer, then tells which files of the executable were imported.
 RECORD = """

@@ -8,8 +8,8 @@ from typing import Final
 from bakend.structs import Struct
 
 ALLOWED_METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE"
-ALLOWED_HEADERS: Final = "Authorization, Content-Type"
-EXPOSED_HEADERS: Final = "X-Request-Id, Retry-After"
+ALLOWED_HEADERS: Final = "Authorization, Content-Type, If-None-Match, If-Range, Range"
+EXPOSED_HEADERS: Final = "X-Request-Id, Retry-After, Content-Disposition, Content-Range, ETag"
 PREFLIGHT_AGE_S: Final = 600
 """How long a browser may remember the answer; browsers cut it to 2 hours at the most anyway."""
 
