@@ -308,7 +308,7 @@ def test_a_record_holds_a_file(client: DartClient, email: str) -> None:
 @pytest.mark.slow
 def test_calls_at_once_with_an_expired_token_all_succeed(tmp_path: Path) -> None:
     """Clients of one user that renew with the same token are all given tokens that work."""
-    clients.make(tmp_path, auth={"accessTokenTtl": "2s"})
+    clients.make(tmp_path, auth={"accessTokenTtl": "3s"})
     with running_server(tmp_path) as server, DartClient(server.port) as first:
         first.register("ada@example.com", PASSWORD)
         with DartClient(server.port) as second, DartClient(server.port) as third:

@@ -33,7 +33,7 @@ class Scenario:
 
 SCENARIOS = [
     Scenario("accounts.mjs"),
-    Scenario("expiry.mjs", {"auth": {"accessTokenTtl": "2s"}}),
+    Scenario("expiry.mjs", {"auth": {"accessTokenTtl": "3s"}}),
     Scenario("records.mjs"),
     Scenario("access.mjs"),
     Scenario("files.mjs"),

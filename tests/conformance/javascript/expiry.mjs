@@ -1,4 +1,4 @@
-// Access tokens that expire while several requests are under way. The server gives them 2 seconds.
+// Access tokens that expire while several requests are under way. The server gives them 3 seconds.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
