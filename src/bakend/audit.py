@@ -241,8 +241,10 @@ def _detail(event: Event) -> dict[str, Any]:
     """Return what is worth knowing of a change: never a value of a record, an address, a secret."""
     payload = event.payload
     detail: dict[str, Any] = {}
-    if event.type in ("auth.register", "auth.login", "auth.updated"):
+    if event.type in ("auth.register", "auth.login"):
         detail = _some_of(payload, "role")
+    elif event.type == "auth.updated":
+        detail = {**_some_of(payload, "role"), "before": _some_of(event.before or {}, "role")}
     elif event.type == "auth.session_revoked":
         detail = {"sessionId": payload.get("sessionId")}
     elif event.type == "system.collection.updated":

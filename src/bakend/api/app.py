@@ -25,6 +25,7 @@ from bakend.api.admin import events as admin_events
 from bakend.api.admin import logs as admin_logs
 from bakend.api.admin import settings as admin_settings
 from bakend.api.admin import storage as admin_storage
+from bakend.api.admin import users as admin_users
 from bakend.api.answers import COMMON_HEADERS
 from bakend.api.cors import Origins, cors_headers
 from bakend.api.errors import envelope, headers_of, status_of
@@ -127,6 +128,7 @@ def _administration(parts: Parts) -> Blueprint:
     admin_events.add_routes(blueprint, parts.database, parts.event_log)
     admin_audit.add_routes(blueprint, parts.audit)
     admin_storage.add_routes(blueprint, parts.files)
+    admin_users.add_routes(blueprint, parts.accounts, json_depth=parts.json_depth)
     return blueprint
 
 

@@ -4,8 +4,8 @@ A refresh token is good for one refresh, which gives its successor. Only hashes 
 the database can't log in. A token that comes a second time was copied by somebody, and ends its
 session: the one who copied it and the one from whom can't be told apart. But clients that send
 several requests at once also refresh several times at once, with one token. So for `GRACE_S` after
-its use a token still gives the same successor. That works without storing it, because successors are
-computed from their token with a key of the server.
+its use a token still gives the session's newest one. That works without storing it, because successors
+are computed from their token with a key of the server.
 """
 
 from __future__ import annotations
@@ -186,7 +186,10 @@ class SessionStore:
             return None
         if row["spent_at"] < to_text(now - timedelta(seconds=GRACE_S)):
             return Refreshed(row["user_id"], row["id"], None)
+        # The newest of the chain: a client that keeps the last answer must not keep a spent token.
         successor = self._successor(token)
+        while tx.one("SELECT 1 FROM _spent_tokens WHERE hash = ?", (_hash(successor),)):
+            successor = self._successor(successor)
         # Another one than was given out then, if the server's secret changed in between.
         is_known = self.find_by_token(tx, successor) is not None
         return Refreshed(row["user_id"], row["id"], successor) if is_known else None

@@ -6,6 +6,7 @@ of the token only: here the user's row decides, on each request.
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -40,14 +41,15 @@ def issue(
     """Return a token that ends after `ttl_s` seconds."""
     import jwt  # 50 ms, most of them for clients of other servers' keys; not at every start
 
-    issued_at = int(now.timestamp())
+    # Whole seconds, as most readers of tokens want them; rounded so that none ends too early.
+    at = now.timestamp()
     claims = {
         "iss": ISSUER,
         "sub": user_id,
         "sid": session_id,
         "role": role,
-        "iat": issued_at,
-        "exp": issued_at + ttl_s,
+        "iat": math.floor(at),
+        "exp": math.ceil(at) + ttl_s,
     }
     return jwt.encode(claims, secret, algorithm=ALGORITHM)
 
