@@ -5,6 +5,7 @@ import json
 import os
 import runpy
 import stat
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -678,6 +679,23 @@ def test_names_follow_from_keys() -> None:
 
     assert TABLE["auth_jwt_secret"].variable == "BAKEND_AUTH_JWT_SECRET"
     assert TABLE["log_level"].flag == "--log-level"
+
+
+def test_a_project_that_another_start_makes_meanwhile_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several first starts in an empty folder, none takes what the others leave for a wrong folder."""
+    module = sys.modules["bakend.settings.load"]
+    look: Any = vars(module)["_is_there"]
+
+    def look_and_be_late(path: Path) -> bool:
+        found: bool = look(path)
+        (tmp_path / "collections").mkdir(exist_ok=True)
+        return found
+
+    monkeypatch.setattr(module, "_is_there", look_and_be_late)
+
+    assert load(tmp_path / "bakend.json", cwd=tmp_path, environ={}, mode="start").is_missing
 
 
 def test_settings_are_frozen() -> None:

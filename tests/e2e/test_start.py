@@ -31,6 +31,7 @@ LIBRARIES = (
 """What a server needs; what these import costs nothing more."""
 
 OTHERS = {
+    "_bak",  # whether the executable is whole
     "encodings.utf_8_sig",  # bakend.json, as Windows editors write it
     "fcntl",  # one `bak init` at a time
     "gc",  # not while importing

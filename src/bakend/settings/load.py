@@ -233,10 +233,13 @@ class _Merge:
 
     def find_project(self, *, may_be_made: bool, may_be_absent: bool) -> bool:
         """Decide what a missing config file means; True when the project is to be made."""
-        if _is_there(self.project / "collections") or _is_there(self.values["database"]):
+        # Before anything else is looked for: another start may be making it at this moment.
+        is_new = may_be_made and _is_empty(self.project, may_be_absent)
+        has_collections = not is_new and _is_there(self.project / "collections")
+        if has_collections or _is_there(self.values["database"]):
             self.warnings.append(f"No config file at {self.path}: the defaults apply")
             return False
-        if may_be_made and _is_empty(self.project, may_be_absent):
+        if is_new:
             return True
         self.faults.append(f"No config file at {self.path}, and no project in its folder")
         self.hint = self.hint or 'Make a project with "bak init", or name its file with --config'
