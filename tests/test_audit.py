@@ -107,7 +107,11 @@ def position(project: TestProject) -> int:
             {"steps": ['Field "a" is added'], "by": "command line"},
         ),
         (user_registered(PERSON), ADMIN, {"role": "admin"}),
-        (user_updated(PERSON), USER, {"role": "admin"}),
+        (
+            user_updated(PERSON, {**PERSON, "role": "public"}),
+            USER,
+            {"role": "admin", "before": {"role": "public"}},
+        ),
         (user_deleted("usr_user"), USER, {}),
         (session_revoked("usr_user", "ses_1"), USER, {"sessionId": "ses_1"}),
         (session_revoked("usr_user", None), NOBODY, {"sessionId": None}),

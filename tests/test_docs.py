@@ -195,7 +195,8 @@ def test_the_log_of_events_is_described(project: TestProject) -> None:
 
 
 PARAMETERS: Final = {
-    "session_id": "id",
+    "session_id": "session",
+    "user_id": "id",
     "file_id": "id",
     "name": "collection",
     "record_id": "id",

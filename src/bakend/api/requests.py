@@ -57,9 +57,7 @@ def integer(query: Mapping[str, str], name: str, *, low: int, high: int) -> int 
     )
 
 
-def clamped(
-    query: Mapping[str, str], name: str, *, default: int, high: int, low: int = 1
-) -> int:
+def clamped(query: Mapping[str, str], name: str, *, default: int, high: int, low: int = 1) -> int:
     """Return an integer parameter of the query, brought between the least and the most there can be.
 
     Absent and 0 mean the default, as the original has it for administrators' lists.

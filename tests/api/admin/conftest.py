@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from people import Ask, Person, join
 from werkzeug.test import TestResponse
 
-from bakend.structs import Struct
 from bakend.testing import TestProject
-
-Ask = Callable[..., TestResponse]
-
-
-class Person(Struct):
-    """Somebody who is logged in."""
-
-    id: str
-    email: str
-    headers: dict[str, str]
 
 
 @pytest.fixture
@@ -45,8 +34,3 @@ def ask(project: TestProject, admin: Person) -> Ask:
         return project.client.open(path, method=method, headers=headers, **content)
 
     return send
-
-
-def join(project: TestProject, email: str, *, role: str) -> Person:
-    made = project.make_user(email, role=role)
-    return Person(made.id, made.email, project.log_in(email))

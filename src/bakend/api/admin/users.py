@@ -52,10 +52,8 @@ def add_routes(blueprint: Blueprint, accounts: Accounts, *, json_depth: int) -> 
     @blueprint.patch("/users/<user_id>")
     def set_role(user_id: str) -> Response:
         accounts.get(user_id)  # 404 comes before the body's 400
-        role = body_of().get("role")
-        return json_answer(
-            accounts.set_role(user_id, role, identity_of(request).actor).to_wire()
-        )
+        role = str(body_of().get("role"))  # what is no text is no role either
+        return json_answer(accounts.set_role(user_id, role, identity_of(request).actor).to_wire())
 
     @blueprint.delete("/users/<user_id>")
     def delete_user(user_id: str) -> Response:
