@@ -42,6 +42,8 @@ PERSON = {
     "createdAt": "2026-01-01T00:00:00.000Z",
 }
 
+FILE = {"id": "fil_1", "userId": "usr_user", "visibility": "public"}
+
 
 @pytest.fixture
 def clock() -> FakeClock:
@@ -120,7 +122,7 @@ def position(project: TestProject) -> int:
             ADMIN,
             {"filename": "a.txt", "visibility": "public"},
         ),
-        (file_deleted("fil_1", "usr_user"), ADMIN, {"userId": "usr_user"}),
+        (file_deleted(FILE), ADMIN, {"userId": "usr_user"}),
     ],
 )
 def test_an_entry_says_who_what_and_no_values(
@@ -140,7 +142,7 @@ def test_an_entry_says_who_what_and_no_values(
 def test_what_others_do_is_left_out(project: TestProject, audit: Audit) -> None:
     """Users' records, logins and files are no business of the audit."""
     for actor in (USER, NOBODY):
-        emit(project, note(), user_registered(PERSON), file_deleted("fil_1", ""), actor=actor)
+        emit(project, note(), user_registered(PERSON), file_deleted(FILE), actor=actor)
     audit.catch_up()
 
     assert numbers(audit) == []

@@ -156,7 +156,7 @@ def test_every_error_code_has_its_status() -> None:
 
 def drafts() -> Iterator[event.Draft]:
     """Call every function that makes an event."""
-    record = {"id": "rec_1"}
+    record = {"id": "rec_1", "userId": "usr_1", "visibility": "public"}
     values = {"collection": "<collection>", "record": record, "before": record, "name": "notes"}
     values |= {"user": record, "user_id": "usr_1", "session_id": "ses_1", "file": record}
     values |= {"file_id": "fil_1", "steps": []}

@@ -14,6 +14,9 @@
 Files: a public one is everybody's to read, a protected one its owner's; changing is the owner's.
 Administrators may all of it.
 
+Events: each states its audience. One about a record is for whoever may read that record: as it is
+after the change, or, once it is deleted, as it was before.
+
 An `owner` rule on a collection without an owner field leaves administrators only. The answer never
 tells whether a record exists that the caller may not read.
 """
@@ -26,7 +29,7 @@ from typing import Any, Final, NoReturn
 from bakend.auth.identity import Identity
 from bakend.collections.definition import OWNER_FIELD, Collection
 from bakend.errors import AuthenticationError, PermissionDeniedError, RecordNotFoundError
-from bakend.events.event import Actor
+from bakend.events.event import Actor, Event
 from bakend.storage.file import StoredFile
 from bakend.structs import Struct
 
@@ -118,6 +121,41 @@ class GuardFor(Struct):
     def actor(self) -> Actor:
         """Who acts, for the events."""
         return self._identity.actor
+
+
+class Viewers(Struct, kw_only=True):
+    """Who may see an event, beside administrators, who may see each that anybody may."""
+
+    everyone: bool = False
+    signed_in: bool = False
+    users: frozenset[str] = frozenset()
+
+
+def viewers(event: Event, collection: Collection | None) -> Viewers | None:
+    """Return who may see an event; None for nobody at all.
+
+    Args:
+        event: The event.
+        collection: That of its audience as it is today; None where there is none any more.
+    """
+    audience = event.audience
+    if audience.collection is None:
+        return Viewers(everyone=audience.everyone, users=audience.users)
+    if collection is None:
+        return None
+    rule = collection.rule("read")
+    if rule != "owner":
+        return Viewers(everyone=rule == "public", signed_in=rule == "authenticated")
+    record = event.before or {} if event.type.endswith(".deleted") else event.payload
+    owner = record.get(OWNER_FIELD) if collection.has_owner else None
+    return Viewers(users=frozenset({owner} if isinstance(owner, str) else ()))
+
+
+def may_see(identity: Identity, viewers: Viewers) -> bool:
+    """Tell whether somebody is among those who may see an event."""
+    if identity.is_admin or viewers.everyone:
+        return True
+    return identity.id is not None and (viewers.signed_in or identity.id in viewers.users)
 
 
 def guard(identity: Identity) -> GuardFor:

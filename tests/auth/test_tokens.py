@@ -23,6 +23,7 @@ CLAIMS = {
     "iat": int(NOW.timestamp()),
     "exp": int(NOW.timestamp()) + 60,
 }
+ENDS_S = NOW.timestamp() + 60
 
 
 def token(ttl_s: int = 60) -> str:
@@ -40,7 +41,7 @@ def test_a_token_reads_back() -> None:
     """It names user and session, and carries what the original's readers expect."""
     parts = [json.loads(base64.urlsafe_b64decode(part + "==")) for part in token().split(".")[:2]]
 
-    assert read(SECRET, token(), now=NOW) == Claims("usr_1", "ses_1")
+    assert read(SECRET, token(), now=NOW) == Claims("usr_1", "ses_1", ENDS_S)
     assert parts[0] == {"alg": "HS256", "typ": "JWT"}
     assert parts[1] == {**CLAIMS, "role": "authenticated"}
 
@@ -53,7 +54,7 @@ def test_a_token_ends() -> None:
 
 def test_a_token_signed_by_the_test_is_good() -> None:
     """So the refusals below are for what was changed."""
-    assert read(SECRET, signed(), now=NOW) == Claims("usr_1", "ses_1")
+    assert read(SECRET, signed(), now=NOW) == Claims("usr_1", "ses_1", ENDS_S)
 
 
 @pytest.mark.parametrize(

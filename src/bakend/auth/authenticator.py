@@ -46,6 +46,17 @@ class Client(Struct, kw_only=True):
     user_agent: str
 
 
+class Holder(Struct):
+    """Who holds a token."""
+
+    identity: Identity
+    until_s: float | None
+    """When that ends by itself, in seconds since 1970; None for anonymous callers."""
+
+
+NOBODY_FOREVER: Final = Holder(ANONYMOUS, None)
+
+
 class Login(Struct, kw_only=True):
     """What somebody gets who has logged in."""
 
@@ -106,14 +117,20 @@ class Authenticator:
 
         The row decides on each request, so that a new role and a logout take effect at once.
         """
+        return self.holder(token).identity
+
+    def holder(self, token: str | None) -> Holder:
+        """Return who holds an access token, as `identify`, and until when, for who stays connected."""
         claims = tokens.read(self._secret, token, now=self._clock.now()) if token else None
         if claims is None:
-            return ANONYMOUS
+            return NOBODY_FOREVER
         with self._database.read() as snapshot:
-            user = self._sessions.user(snapshot, claims.session_id, claims.user_id)
-        if user is None:
-            return ANONYMOUS
-        return Identity(id=user.id, email=user.email, role=user.role, session=claims.session_id)
+            found = self._sessions.user(snapshot, claims.session_id, claims.user_id)
+        if found is None:
+            return NOBODY_FOREVER
+        user, session_ends_s = found
+        identity = Identity(id=user.id, email=user.email, role=user.role, session=claims.session_id)
+        return Holder(identity, min(claims.ends_s, session_ends_s))
 
     def register(self, email: str, password: str, client: Client) -> Login:
         """Make an account and log in.
@@ -200,7 +217,7 @@ class Authenticator:
             session_id, user_id = found
             tx.actor = Actor(id=user_id)
             self._sessions.end(tx, user_id, session_id)
-            tx.emit(user_logged_out(user_id))
+            tx.emit(user_logged_out(user_id, session_id))
 
     def me(self, identity: Identity) -> User:
         """Return the caller's own user."""

@@ -96,15 +96,23 @@ class SessionStore:
         )
         return session_id, token
 
-    def user(self, snapshot: Snapshot, session_id: str, user_id: str) -> User | None:
-        """Return the user of a session that has not ended, as he is now."""
+    def user(self, snapshot: Snapshot, session_id: str, user_id: str) -> tuple[User, float] | None:
+        """Return the user of a session that has not ended, as he is now, and when it ends.
+
+        The moment is in seconds since 1970.
+        """
         row = snapshot.one(
-            "SELECT u.id, u.email, u.role, u.created_at FROM _sessions AS s"
+            "SELECT u.id, u.email, u.role, u.created_at, s.expires_at FROM _sessions AS s"
             " JOIN _users AS u ON u.id = s.user_id"
             " WHERE s.id = ? AND s.user_id = ? AND s.expires_at > ?",
             (session_id, user_id, to_text(self._clock.now())),
         )
-        return None if row is None else User(**dict(zip(row.keys(), row, strict=True)))
+        if row is None:
+            return None
+        user = User(
+            id=row["id"], email=row["email"], role=row["role"], created_at=row["created_at"]
+        )
+        return user, datetime.fromisoformat(row["expires_at"]).timestamp()
 
     def refresh(self, tx: Transaction, token: str) -> Refreshed | None:
         """Use a refresh token; return its session, or None where there is none that lives."""

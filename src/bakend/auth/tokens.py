@@ -33,6 +33,8 @@ class Claims(Struct):
 
     user_id: str
     session_id: str
+    ends_s: float
+    """When it ends, in seconds since 1970."""
 
 
 def issue(
@@ -72,7 +74,7 @@ def read(secret: str, token: str, *, now: datetime) -> Claims | None:
         and _is_number(claims.get("nbf", 0))
         and claims.get("nbf", 0) <= at
     )
-    return Claims(user_id, session_id) if is_valid else None
+    return Claims(user_id, session_id, claims["exp"]) if is_valid else None
 
 
 def _is_number(value: object) -> bool:

@@ -11,6 +11,8 @@
 `auth.session_revoked`                          payload: {"userId", "sessionId"}, null for all of them
 `storage.uploaded`                              payload: the file
 `storage.deleted`                               payload: {"id", "userId"}
+
+Each kind also states who may see it: `audience`. What states nothing is for administrators only.
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ from bakend.structs import Struct
 
 NAMESPACES: Final = frozenset({"auth", "function", "job", "storage", "system"})
 """First words of event types that are not collections; no collection may have such a name."""
+
+RECORD_ACTIONS: Final = frozenset({"created", "updated", "deleted"})
+"""What can happen to a record."""
 
 Payload = Mapping[str, Any]
 
@@ -54,6 +59,16 @@ class Draft(Struct, kw_only=True):
     """The record before an update or delete: for rules and owners, never sent."""
 
 
+class Audience(Struct, kw_only=True):
+    """Who may see an event. Administrators may see all of them."""
+
+    everyone: bool = False
+    users: frozenset[str] = frozenset()
+    """Ids of those whom it concerns."""
+    collection: str | None = None
+    """Whoever may read the record, by the rule of this collection."""
+
+
 class Event(Struct, kw_only=True):
     """A fact, as the log keeps it."""
 
@@ -73,6 +88,11 @@ class Event(Struct, kw_only=True):
     """How many handlers deep the change was; 0 for a request."""
     payload: dict[str, Any]
     before: dict[str, Any] | None
+
+    @property
+    def audience(self) -> Audience:
+        """Who may see it."""
+        return _audience(self)
 
     def to_wire(self) -> dict[str, Any]:
         """Return `{"id", "type", "timestamp", "source", "payload"}`, the form that clients know."""
@@ -132,9 +152,9 @@ def user_logged_in(user: Payload) -> Draft:
     return _about_user("login", user["id"], user)
 
 
-def user_logged_out(user_id: str) -> Draft:
-    """Tell that somebody ended a session of his own."""
-    return _about_user("logout", user_id, {"userId": user_id})
+def user_logged_out(user_id: str, session_id: str) -> Draft:
+    """Tell that somebody ended a session of his own; which one is nobody else's business."""
+    return _about_user("logout", user_id, {"userId": user_id}, {"sessionId": session_id})
 
 
 def user_updated(user: Payload, before: Payload) -> Draft:
@@ -157,10 +177,15 @@ def file_uploaded(file: Payload) -> Draft:
     return Draft(type="storage.uploaded", source="storage", subject=file["id"], payload=file)
 
 
-def file_deleted(file_id: str, user_id: str) -> Draft:
-    """Tell that a file was deleted; `user_id` is empty where nobody owned it."""
-    payload = {"id": file_id, "userId": user_id}
-    return Draft(type="storage.deleted", source="storage", subject=file_id, payload=payload)
+def file_deleted(file: Payload) -> Draft:
+    """Tell that a file was deleted; its `userId` is empty where nobody owned it."""
+    return Draft(
+        type="storage.deleted",
+        source="storage",
+        subject=file["id"],
+        payload={"id": file["id"], "userId": file["userId"]},
+        before={"visibility": file["visibility"]},
+    )
 
 
 def _about_user(
@@ -169,3 +194,19 @@ def _about_user(
     return Draft(
         type=f"auth.{action}", source="auth", subject=user_id, payload=payload, before=before
     )
+
+
+def _audience(event: Event) -> Audience:
+    namespace, _, action = event.type.partition(".")
+    if namespace == "auth":
+        return Audience(users=frozenset({event.subject}))
+    if namespace == "storage":
+        file = event.payload if action == "uploaded" else (event.before or {})
+        owner = event.payload.get("userId")
+        return Audience(
+            everyone=file.get("visibility") == "public",
+            users=frozenset({owner} if owner else ()),
+        )
+    if namespace not in NAMESPACES and action in RECORD_ACTIONS:
+        return Audience(collection=namespace)
+    return Audience()

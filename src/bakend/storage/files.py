@@ -181,7 +181,7 @@ class FileStore:
     def forget(self, tx: Transaction, file: StoredFile) -> None:
         """Delete a row, in somebody's transaction; after its commit, `discard` the bytes."""
         tx.execute("DELETE FROM _files WHERE id = ?", (file.id,))
-        tx.emit(file_deleted(file.id, file.user_id or ""))
+        tx.emit(file_deleted(file.to_wire()))
 
     def discard(self, file_ids: Sequence[str]) -> None:
         """Move the bytes of deleted files away. What fails is logged: the files are deleted already."""
