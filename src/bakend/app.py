@@ -7,7 +7,7 @@ looked up. Opening goes in the order of the layers, closing in the other.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +40,8 @@ from bakend.housekeeping import Chore, Housekeeper
 from bakend.ids import new_secret
 from bakend.logs import Recent, none_kept
 from bakend.pruning import Pruning
+from bakend.realtime.front import Realtime
+from bakend.realtime.parts import Parts as RealtimeParts
 from bakend.records.store import RecordStore
 from bakend.server.serve import Server
 from bakend.settings import LOCALHOST, Settings
@@ -50,6 +52,7 @@ from bakend.usercode.packages.folder import PackageFolder
 if TYPE_CHECKING:
     from bakend.usercode.watcher import Watcher
 
+REALTIME_PATH: Final = "/api/realtime"
 UPLOAD_PATH: Final = "/api/storage/upload"
 FORM_BYTES: Final = 1024 * 1024
 """What a form may hold beside its file."""
@@ -160,6 +163,22 @@ class App:
             self.database, self._users, self.accounts, passwords, self.authenticator
         )
         self._clock = clock
+        self._origins = _origins(settings.cors_origins)
+        self._realtime = Realtime(
+            RealtimeParts(
+                clock=clock,
+                database=self.database,
+                event_log=self.event_log,
+                bus=self.bus,
+                catalog=self.catalog,
+                identify=self.authenticator.holder,
+                allows_origin=self._origins.allow,
+                max_message_bytes=settings.realtime_max_message_bytes,
+                ping_s=settings.realtime_ping_s,
+                timeout_s=settings.realtime_timeout_s,
+            ),
+            max_connections=settings.realtime_max_connections,
+        )
         self._packages = PackageFolder(project)
         self._watcher: Watcher | None = None
         self._housekeeper: Housekeeper | None = None
@@ -226,7 +245,6 @@ class App:
         Args:
             develops: Whether a rebuilt dashboard shows at once.
         """
-        origins = self._settings.cors_origins
         return create_wsgi_app(
             Parts(
                 clock=self._clock,
@@ -239,11 +257,7 @@ class App:
                 json_depth=self._settings.limits_json_depth,
                 trusted_proxies=self._settings.server_trusted_proxies,
                 dashboard=(assets(develops=develops) if self._settings.dashboard_enabled else None),
-                origins=Origins(
-                    exact=frozenset(origins) - {LOCALHOST, "*"},
-                    localhost=LOCALHOST in origins,
-                    everybody="*" in origins,
-                ),
+                origins=self._origins,
                 database=self.database,
                 event_log=self.event_log,
                 audit=self.audit,
@@ -280,10 +294,13 @@ class App:
                 "/": settings.limits_json_body_bytes,
                 UPLOAD_PATH: settings.storage_max_file_size_bytes + FORM_BYTES,
             },
+            upgrades={REALTIME_PATH: self._realtime},
+            max_upgraded=settings.realtime_max_connections,
             temporary=settings.storage / "tmp",
             error_response=refusal,
             clock=self._clock,
         )
+        self._realtime.max_connections = self._server.max_upgraded
         self.files.clean()
         if develops:
             from bakend.usercode.watcher import Watcher  # a server in production has none
@@ -320,6 +337,7 @@ class App:
         if self._watcher is not None:
             self._watcher.stop()
             self._watcher = None
+        self._realtime.stop()
         self.audit.stop()
         if self._housekeeper is not None:
             self._housekeeper.stop()
@@ -354,3 +372,11 @@ class App:
         while is_more:  # a transaction for each step: others write in between
             with self.database.write() as tx:
                 is_more = self._sessions.clean(tx) > 0
+
+
+def _origins(texts: Sequence[str]) -> Origins:
+    return Origins(
+        exact=frozenset(texts) - {LOCALHOST, "*"},
+        localhost=LOCALHOST in texts,
+        everybody="*" in texts,
+    )

@@ -116,6 +116,12 @@ class MethodNotAllowedError(BakendError):
         self.allowed: tuple[str, ...] = tuple(allowed)
 
 
+class UpgradeRequiredError(BakendError):
+    """Raised when a route is there for WebSockets only, and the request is no handshake for one."""
+
+    code = "unsupported_upgrade"
+
+
 class ConflictError(BakendError):
     """Raised when what was asked for would be there twice, or would leave nobody in charge."""
 

@@ -10,6 +10,7 @@ from waitress.adjustments import Adjustments  # type: ignore[import-untyped]
 
 from bakend.server.limits import BodyLimits
 from bakend.server.parser import RequestParser
+from bakend.server.upgrades import Upgrades
 
 Parse = Callable[..., RequestParser]
 
@@ -21,7 +22,7 @@ def parse() -> Iterator[Parse]:
 
         def run(data: bytes, *, step: int | None = None) -> RequestParser:
             adj = Adjustments(inbuf_overflow=64)
-            parser = RequestParser(adj, BodyLimits({"/": 10, "/upload": 1000}))
+            parser = RequestParser(adj, BodyLimits({"/": 10, "/upload": 1000}), Upgrades({}))
             stack.callback(parser.close)
             while data and not parser.completed:
                 data = data[parser.received(data[:step]) :]

@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 
 from bakend.accounts.administration import Accounts
 from bakend.accounts.first_admin import FirstAdmin
-from bakend.api import admin, auth, dashboard, health, records, storage
+from bakend.api import admin, auth, dashboard, health, realtime, records, storage
 from bakend.api.admin import audit as admin_audit
 from bakend.api.admin import collections as admin_collections
 from bakend.api.admin import events as admin_events
@@ -109,6 +109,7 @@ def create_wsgi_app(parts: Parts) -> WSGIApplication:
         )
     )
     app.register_blueprint(storage.routes(parts.files, link_key=parts.link_key, clock=parts.clock))
+    app.register_blueprint(realtime.routes())
     app.register_blueprint(_administration(parts))
     app.register_blueprint(records.routes(parts.records, json_depth=parts.json_depth))
     _answer_errors(app)
@@ -231,6 +232,9 @@ def _normalised(app: WSGIApplication) -> WSGIApplication:
     """Let `//api/posts/`, `/api/./posts` and `/api/posts` be the same path."""
 
     def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        # What can be upgraded never gets here, and a server may ignore the wish (RFC 9110 7.8). Left
+        # where it is, Werkzeug would look for another kind of routes.
+        environ.pop("HTTP_UPGRADE", None)
         environ["PATH_INFO"] = normal_path(environ.get("PATH_INFO", ""))
         return app(environ, start_response)
 

@@ -25,6 +25,7 @@ from bakend.errors import (
     RateLimitedError,
     StorageFullError,
     UnavailableError,
+    UpgradeRequiredError,
     ValidationError,
 )
 
@@ -40,6 +41,7 @@ STATUSES: Final[dict[type[BakendError], int]] = {
     ConflictError: 409,
     PayloadTooLargeError: 413,
     RangeNotSatisfiableError: 416,
+    UpgradeRequiredError: 426,
     RateLimitedError: 429,
     UnavailableError: 503,
     DatabaseBusyError: 503,
@@ -82,6 +84,9 @@ def headers_of(error: BakendError) -> Headers:
         headers.append(("Retry-After", str(error.retry_after_s)))
     if isinstance(error, RangeNotSatisfiableError):
         headers.append(("Content-Range", f"bytes */{error.size_bytes}"))
+    if isinstance(error, UpgradeRequiredError):
+        # "Upgrade" would belong here (RFC 9110 15.5.22), but WSGI leaves that one to the server.
+        headers.append(("Sec-WebSocket-Version", "13"))
     if isinstance(error, AuthenticationError):
         headers.append(("WWW-Authenticate", "Bearer"))
     return headers

@@ -9,6 +9,7 @@ by itself once a second.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Final
 
 from bakend.clock import Clock
@@ -30,12 +31,28 @@ class Bus:
         self._condition = threading.Condition()
         self._wakes = 0
         """How often there was more; a reader that has seen this many need not look."""
+        self._listeners: tuple[Callable[[], None], ...] = ()
 
     def wake(self) -> None:
         """Say that there is more in the log."""
         with self._condition:
             self._wakes += 1
             self._condition.notify_all()
+        for listener in self._listeners:
+            listener()
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call a function at each wake, for a reader that does not wait here; return what ends that.
+
+        It is called by whoever has committed, and has to return at once.
+        """
+        with self._condition:
+            self._listeners = (*self._listeners, listener)
+        return lambda: self._forget(listener)
+
+    def _forget(self, listener: Callable[[], None]) -> None:
+        with self._condition:
+            self._listeners = tuple(each for each in self._listeners if each is not listener)
 
     def reader(self, *, after: int | None = None) -> Reader:
         """Return a reader that starts behind an event, or at the end of the log."""

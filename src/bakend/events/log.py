@@ -96,6 +96,21 @@ class EventLog:
         )
         return [_event(row) for row in snapshot.all(sql, (seq, wire.encode([*kinds]), limit))]
 
+    def between(
+        self, snapshot: Snapshot, seq: int, upto: int, *, kinds: Sequence[str], limit: int
+    ) -> list[Event]:
+        """Return the events after a number and up to another, of any of some kinds, oldest first."""
+        conditions = [_of_kind(kind) for kind in kinds]
+        which = " OR ".join(condition for condition, _ in conditions) or "FALSE"
+        parameters = [value for _, values in conditions for value in values]
+        sql = _SELECT + " WHERE seq > ? AND seq <= ? AND (" + which + ") ORDER BY seq LIMIT ?"
+        return [_event(row) for row in snapshot.all(sql, (seq, upto, *parameters, limit))]
+
+    def oldest(self, snapshot: Snapshot) -> int:
+        """Return the number of the oldest event in the log; in an empty one, of the next to come."""
+        seq = snapshot.value("SELECT seq FROM _events ORDER BY seq LIMIT 1")
+        return self.end(snapshot) + 1 if seq is None else int(seq)
+
     def end(self, snapshot: Snapshot) -> int:
         """Return the number of the last event ever written, 0 when there was none."""
         seq = snapshot.value("SELECT seq FROM sqlite_sequence WHERE name = '_events'")

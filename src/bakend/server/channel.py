@@ -14,6 +14,7 @@ A connection is in one of these states, and `readable()` and `writable()` follow
     flushing    an answer is not sent yet
     waiting     flushing, and the next request is here already: no thread has it yet
     lingering   the last answer is sent and the sending side is shut, what arrives is dropped
+    gone        handed over: its socket, and what was read behind the handshake, are somebody else's
 
 Lingering exists because closing a socket on which unread bytes lie makes the kernel send a reset,
 and a reset may take the answer out of the client's hands before it is read (RFC 9112 9.6). Whoever
@@ -47,6 +48,7 @@ from bakend.server.limits import BodyLimits
 from bakend.server.parser import RequestParser
 from bakend.server.spool import AnswerBuffer
 from bakend.server.tasks import ApplicationAnswer, RefusalAnswer
+from bakend.server.upgrades import Upgrades, refusal_of, too_early
 
 HEAD_TIMEOUT_S: Final = 30
 """For a whole head, from its first byte. It fits a few packets; nginx allows 60 s, Apache 20 s."""
@@ -98,6 +100,7 @@ class Shared:
         application: Callable[..., Any],
         error_response: ErrorResponse,
         body_limits: BodyLimits,
+        upgrades: Upgrades,
         clock: Clock,
         adj: Adjustments,
         queue: Callable[[Channel], None],
@@ -114,6 +117,7 @@ class Shared:
         self.application = application
         self.error_response = error_response
         self.body_limits = body_limits
+        self.upgrades = upgrades
         self.clock = clock
         self.adj = adj
         self.queue = queue
@@ -149,12 +153,13 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
         self._dropped_bytes = 0
         self._is_waiting = False
         """A request is here, and no thread has it yet. Guarded by `requests_lock`."""
+        self._is_gone = False
         super().__init__(shared, sock, address, shared.adj, map=map)
         self.outbufs = [AnswerBuffer(shared.adj.outbuf_overflow)]
 
     def parser_class(self, adj: Adjustments) -> RequestParser:
         """Return the parser of the next request: a factory, where the base has a class."""
-        return RequestParser(adj, self.server.body_limits)
+        return RequestParser(adj, self.server.body_limits, self.server.upgrades)
 
     # Reading and writing: the loop.
 
@@ -178,6 +183,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
         self.active_at = self.server.clock.monotonic()
         if self._lingers_until is None:
             self.received(data)
+            self._upgrade()
             return
         self._dropped_bytes += len(data)
         if self._dropped_bytes > LINGER_BYTES:
@@ -243,6 +249,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
 
     def handle_close(self) -> None:
         """Close, and give back the bodies that no thread will look at."""
+        if self._is_gone:
+            return
         super().handle_close()
         if self._is_waiting:
             self._is_waiting = False
@@ -259,6 +267,37 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
         """Close after an exception in one of the handlers above; the others' connections go on."""
         _log.exception("a connection failed")
         self.handle_close()
+
+    # Handing over: the loop.
+
+    def _upgrade(self) -> None:
+        """Hand the connection over if that is what the last request asks for, or refuse it."""
+        with self.requests_lock:
+            request = self.requests[-1] if self.requests else None
+            taker = None if request is None else request.taker
+            if request is None or taker is None:
+                return
+            is_early = len(self.requests) > 1 or self.total_outbufs_len > 0
+            refusal = (
+                too_early()
+                if is_early
+                else refusal_of(taker, request, is_stopping=self.server.is_stopping)
+            )
+            if refusal is not None:
+                request.refuse(refusal.error, refusal.status)
+                if self.requests[0] is request:
+                    self.begin_next()
+                return
+            self.requests = []
+        self._is_gone = True
+        self.connected = False
+        self.del_channel()
+        for buffer in self.outbufs:
+            buffer.close()
+        # A socket of its own: whatever is still done to this channel does not reach it.
+        sock = socket.socket(fileno=self.socket.detach())
+        taker.take(sock, headers=request.headers, query=request.query, rest=request.rest)
+        request.close()
 
     # Deciding: the loop.
 
@@ -326,6 +365,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
 
     def begin_next(self) -> None:
         """Queue for a thread, or wait until the loop has sent most of what came before."""
+        if self.requests[0].taker is not None:
+            return  # no thread answers it: _upgrade()
         self._is_waiting = True
         self._begin_if_due()
 

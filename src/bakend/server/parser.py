@@ -12,6 +12,7 @@ from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[impo
 from bakend.errors import BakendError, InvalidInputError, PayloadTooLargeError
 from bakend.server.failures import Refusal, from_system, from_waitress
 from bakend.server.limits import BodyLimits, size_text
+from bakend.server.upgrades import Taker, Upgrades
 
 CHUNK_LINE_MAX: Final = 4_096
 """Bytes of one chunk's size line. Waitress has no limit, and a line without end costs memory."""
@@ -33,14 +34,24 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]  # Waitress has no
     completed: bool
     error: Any
     """None or a `Refusal`; inside `received` also an error of the base."""
+    headers: dict[str, str]
+    """By names as in WSGI: `SEC_WEBSOCKET_KEY`."""
+    query: str
+    version: str
+    body_rcv: Any
+    taker: Taker | None = None
+    """Who takes the connection over after this request; None for almost every one."""
+    rest = b""
+    """What came behind a request after which no HTTP follows."""
     checked_at: float | None = None
     """When the channel's maintenance last looked at it; its own clock, in seconds."""
     checked_bytes = 0
     """How much of the body there was then."""
 
-    def __init__(self, adj: Adjustments, limits: BodyLimits) -> None:
+    def __init__(self, adj: Adjustments, limits: BodyLimits, upgrades: Upgrades) -> None:
         super().__init__(adj)
         self._limits = limits
+        self._upgrades = upgrades
         self._body_limit: int | None = None
 
     def received(self, data: bytes) -> int:
@@ -64,6 +75,11 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]  # Waitress has no
             self.close()
         if self.completed:
             self.expect_continue = False
+            if self.error is None and not self.empty:
+                self.taker = self._upgrades.taker(self)
+        if self.taker is not None:
+            self.rest = data[consumed:]  # frames: read as HTTP, they would be a broken request
+            return len(data)
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
@@ -86,6 +102,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]  # Waitress has no
         """Make this a request that gets an error for an answer, whatever was sent."""
         self.error = Refusal(error, status)
         self.completed = True
+        self.taker = None
 
     def has_begun(self) -> bool:
         """Return whether anything but blank lines has arrived."""

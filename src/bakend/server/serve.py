@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from waitress import wasyncore  # type: ignore[import-untyped]  # ships no types
@@ -20,6 +21,7 @@ from bakend.errors import NotWritableError, UnavailableError
 from bakend.server.channel import Channel, ErrorResponse, Shared
 from bakend.server.limits import BodyLimits, connections_for, raise_descriptor_limit
 from bakend.server.listening import BACKLOG, Listener, Waker, listen_on
+from bakend.server.upgrades import Taker, Upgrades
 from bakend.server.workers import Workers
 
 TICK_S: Final = 1.0
@@ -36,6 +38,8 @@ REFUSED_MAX: Final = 64
 
 THREAD_END_S: Final = 1.0
 """For the threads to end once nothing is left to serve."""
+
+NO_UPGRADES: Final[Mapping[str, Taker]] = MappingProxyType({})
 
 _log = logging.getLogger("bakend.server")
 
@@ -57,6 +61,8 @@ class Server:
         max_connections: int,
         stop_timeout_s: float,
         body_limits: Mapping[str, int],
+        upgrades: Mapping[str, Taker] = NO_UPGRADES,
+        max_upgraded: int = 0,
         temporary: Path,
         error_response: ErrorResponse,
         clock: Clock,
@@ -72,6 +78,9 @@ class Server:
             max_connections: How many clients are served at once, idle ones included.
             stop_timeout_s: How long requests in progress may take after `stop`.
             body_limits: Path prefix to bytes; the longest that matches decides, `/` must be there.
+            upgrades: Path in normal form to who takes over the connections that become WebSockets
+                there.
+            max_upgraded: How many of those there may be; see `max_upgraded` for what is possible.
             temporary: The folder for large bodies; ours alone, and emptied here.
             error_response: Makes the answer to what never reaches the application.
             clock: For every deadline.
@@ -85,7 +94,11 @@ class Server:
         self._clock = clock
         self._temporary = temporary
         self._stop_timeout_s = stop_timeout_s
-        self._max_connections = connections_for(max_connections, raise_descriptor_limit())
+        descriptors = raise_descriptor_limit()
+        possible = connections_for(max_connections + max_upgraded, descriptors)
+        self._max_connections = min(max_connections, possible)
+        self.max_upgraded = min(max_upgraded, max(possible - self._max_connections, possible // 2))
+        """How many upgraded connections the limit of open files allows."""
         self._workers = Workers(threads, clock)
         limits = BodyLimits(body_limits)
         listening = listen_on(host, port)
@@ -98,6 +111,7 @@ class Server:
             application=wsgi_app,
             error_response=error_response,
             body_limits=limits,
+            upgrades=Upgrades(upgrades),
             clock=clock,
             adj=_adjustments(),
             queue=self._workers.add,

@@ -240,6 +240,30 @@ class Settings(Struct, kw_only=True):
         parse=duration(0, 3_600),
         help="How long a stop waits for running requests and handlers.",
     )
+    realtime_max_connections: int = setting(
+        10_000,
+        key="realtime.maxConnections",
+        parse=integer(1, 1_000_000),
+        help="WebSockets open at once; one more is answered 503.",
+    )
+    realtime_max_message_bytes: int = setting(
+        65_536,
+        key="realtime.maxMessage",
+        parse=size(1_024, 2**24),
+        help="Largest message that a client may send on a WebSocket.",
+    )
+    realtime_ping_s: float = setting(
+        25.0,
+        key="realtime.ping",
+        parse=duration(1, 3_600),
+        help="How often each WebSocket is asked whether its client is still there.",
+    )
+    realtime_timeout_s: float = setting(
+        60.0,
+        key="realtime.timeout",
+        parse=duration(1, 3_600),
+        help="A WebSocket is closed when nothing has come from its client for so long.",
+    )
     cors_origins: tuple[str, ...] = setting(
         (),
         dev=(LOCALHOST,),
