@@ -39,12 +39,14 @@ SCENARIOS = [
     Scenario("files.mjs"),
     Scenario("errors.mjs", {"throttle.login": 2}),
     Scenario("journey.mjs"),
+    Scenario("realtime.mjs"),
 ]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.script)
 def test_the_client_works_unchanged(scenario: Scenario, javascript: Node, tmp_path: Path) -> None:
     """What the client sends is understood, and what it is answered it can read."""
+    javascript.require_for(scenario.script)
     clients.make(tmp_path, **scenario.settings)
 
     with running_server(tmp_path, environ=clients.ADMIN) as server:
@@ -64,16 +66,20 @@ def test_a_busy_database_is_told_to_the_client(javascript: Node, tmp_path: Path)
             database.execute("ROLLBACK")
 
 
+@pytest.mark.parametrize("script_name", ["restart.mjs", "realtime-restart.mjs"])
 @pytest.mark.parametrize("ends", ["stop", "kill"])
-def test_a_client_outlasts_its_server(javascript: Node, tmp_path: Path, ends: str) -> None:
-    """The server goes and comes back while the client lives: its tokens are as good as before."""
+def test_a_client_outlasts_its_server(
+    javascript: Node, tmp_path: Path, ends: str, script_name: str
+) -> None:
+    """The server goes and comes back while the client lives: tokens and subscriptions last."""
+    javascript.require_for(script_name)
     clients.make(tmp_path)
     port = free_port()
     with contextlib.ExitStack() as stack:
         with running_server(tmp_path, port=port) as first:
             script = stack.enter_context(
                 subprocess.Popen(
-                    javascript.command("restart.mjs", first.url),
+                    javascript.command(script_name, first.url),
                     cwd=node.FOLDER,
                     env=node.environment(),
                     stdin=subprocess.PIPE,
@@ -93,7 +99,7 @@ def test_a_client_outlasts_its_server(javascript: Node, tmp_path: Path, ends: st
                 first.kill()
         with running_server(tmp_path, port=port):
             script.communicate("go on\n", timeout=60)
-            node.assert_all_passed("restart.mjs", script.returncode, report.read_text())
+            node.assert_all_passed(script_name, script.returncode, report.read_text())
 
 
 @pytest.mark.built

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from processes import NOTHING, SLOWNESS
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "conformance" / "javascript"
@@ -26,6 +28,10 @@ NOTE: Final = INSTALLED / ".made-from"
 
 OLDEST: Final = (18, 15)
 """Debian 12 has 18; the one before has no fetch, and earlier ones of it no reports as text."""
+
+WITH_SOCKETS: Final = (20, 10)
+SOCKETS_AS_USUAL: Final = (22, 0)
+"""From where on there is a WebSocket behind a flag, and without one."""
 
 INSTALL_S: Final = 900.0
 SCRIPT_S: Final = 90.0
@@ -43,10 +49,20 @@ class Node:
     """A Node that can import the client."""
 
     program: str
+    version: tuple[int, int] = OLDEST
 
     def command(self, script: str, *arguments: str) -> list[str]:
         """Return the command that runs one of our scripts."""
-        return [self.program, "--test-reporter=tap", str(FOLDER / script), *arguments]
+        flags = ["--test-reporter=tap"]
+        if WITH_SOCKETS <= self.version < SOCKETS_AS_USUAL:
+            flags.append("--experimental-websocket")
+        return [self.program, *flags, str(FOLDER / script), *arguments]
+
+    def require_for(self, script: str) -> None:
+        """Skip a test whose script needs a global WebSocket, where this Node has none."""
+        if script.startswith("realtime") and self.version < WITH_SOCKETS:
+            needed = ".".join(map(str, WITH_SOCKETS))
+            pytest.skip(f"realtime needs Node {needed} or newer: this one has no WebSocket")
 
     def test(self, script: str, *arguments: str, environ: Mapping[str, str] = NOTHING) -> None:
         """Run the tests of a script; fail with their report unless each of them passed."""
@@ -84,15 +100,15 @@ def make_ready() -> Node:
         NodeError: Something is missing, and we cannot or may not install it.
     """
     with _alone():
-        program = _find_node()
+        program, version = _find_node()
         made_from = _digest(FOLDER / "package.json", FOLDER / "package-lock.json")
         if not NOTE.exists() or NOTE.read_text() != made_from:
             _install_client()
             NOTE.write_text(made_from)
-    return Node(program)
+    return Node(program, version)
 
 
-def _find_node() -> str:
+def _find_node() -> tuple[str, tuple[int, int]]:
     program = shutil.which("node") or shutil.which("nodejs")
     if program is None:
         _install_packages("nodejs")
@@ -104,7 +120,7 @@ def _find_node() -> str:
     if found is None or (int(found[1]), int(found[2])) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         raise NodeError(f"{program} is {version}; the client needs Node {oldest} or newer")
-    return program
+    return program, (int(found[1]), int(found[2]))
 
 
 def _install_client() -> None:

@@ -154,3 +154,28 @@ export async function expiry(token) {
 
 export const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 export const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}";
+
+/** Subscribe, and collect what comes. */
+export function listen(client, channel) {
+  const seen = [];
+  const waiting = [];
+  const stop = client.realtime.subscribe(channel, (event) => {
+    seen.push(event);
+    for (const wake of waiting.splice(0)) wake();
+  });
+  const next = async (count) => {
+    while (seen.length < count) await new Promise((resolve) => waiting.push(resolve));
+    return seen;
+  };
+  return { seen, next, stop };
+}
+
+/** Wait until every subscription that was made so far is known to the server, and its answers are here. */
+export async function settled(client) {
+  const heard = listen(client, "public_notes.created");
+  while (heard.seen.length === 0) {
+    await client.collection("public_notes").create({ text: "settled?" });
+    await Promise.race([heard.next(1), pause(100)]);
+  }
+  heard.stop();
+}
