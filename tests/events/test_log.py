@@ -21,6 +21,7 @@ from bakend.events.event import (
     record_created,
     record_deleted,
     record_updated,
+    user_logged_in,
 )
 from bakend.events.log import TRIM_EVERY, EventLog
 
@@ -311,3 +312,46 @@ def test_commits_of_another_process_are_seen_without_a_wake(
     other.close()
 
     assert [event.subject for event in reader.next(timeout_s=10)] == ["rec_1"]
+
+
+def test_a_part_of_the_log_is_read_by_kinds(database: Database, log: EventLog) -> None:
+    """Behind a number, up to another, of any of the kinds; none for no kinds."""
+    emit(database, note(1), note(2), user_logged_in({"id": "usr_1"}), note(3), note(4))
+
+    with database.read() as snapshot:
+        found = log.between(snapshot, 1, 4, kinds=("auth.login", "notes.*"), limit=10)
+        assert [event.seq for event in found] == [2, 3, 4]
+        found = log.between(snapshot, 1, 5, kinds=("notes.*", "notes.created"), limit=2)
+        assert [event.seq for event in found] == [2, 4]
+        assert log.between(snapshot, 0, 5, kinds=(), limit=10) == []
+
+
+def test_the_oldest_event_is_known(database: Database, log: EventLog) -> None:
+    """Where there is none, it is the next one to come."""
+    with database.read() as snapshot:
+        assert log.oldest(snapshot) == 1
+    emit(database, note(1), note(2), note(3))
+    with database.write() as tx:
+        tx.execute("DELETE FROM _events WHERE seq <= 2")
+    with database.read() as snapshot:
+        assert log.oldest(snapshot) == 3
+    with database.write() as tx:
+        tx.execute("DELETE FROM _events")
+    with database.read() as snapshot:
+        assert log.oldest(snapshot) == 4
+
+
+def test_a_listener_is_called_until_it_is_taken_away(
+    database: Database, log: EventLog, clock: MovableClock
+) -> None:
+    """At each wake, by whoever wakes."""
+    bus = Bus(database, log, clock)
+    heard: list[str] = []
+    forget = bus.listen(lambda: heard.append("one"))
+    bus.listen(lambda: heard.append("two"))
+
+    bus.wake()
+    forget()
+    bus.wake()
+
+    assert heard == ["one", "two", "two"]

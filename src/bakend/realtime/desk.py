@@ -129,8 +129,16 @@ class Desk:
                     self._subscribe(line, channel, since)
         except MessageError as fault:
             line.send(messages.error(fault))
+        except BakendError as error:
+            _log.warning("a replay is not possible: %s", error.message)
+            line.close(INTERNAL_ERROR, "The log cannot be read")
 
     def _subscribe(self, line: Line, channel: str, since: int | None) -> None:
+        if since is not None:
+            # Nobody has seen what is not told yet. And told after the subscription and before the
+            # replay, it would come before what is older.
+            while self.advance():
+                pass
         known = self._hub.channels(line.id)
         if not self._hub.subscribe(line.id, channel):
             raise messages.limit_reached()
@@ -186,8 +194,6 @@ class Desk:
 
     def _replay(self, line: Line, channel: str, since: int) -> None:
         """Send what a channel has missed, or say that it cannot be told."""
-        while self.advance():  # nobody can have seen what is not told yet, but in another life
-            pass
         with self._parts.database.read() as snapshot:
             oldest = self._parts.event_log.oldest(snapshot)
         if since + 1 < oldest or since > self._position:

@@ -20,8 +20,9 @@ from bakend.realtime.hub import Told
 PAGE: Final = 500
 """Events that are read at once."""
 
-HELD_MAX: Final = 256
-HELD_BYTES: Final = 1024 * 1024
+HELD_MAX: Final = 128
+HELD_BYTES: Final = 512 * 1024
+"""Half an outbox: when the page is sent, this goes there all at once."""
 
 
 class CatchingUp:
