@@ -551,6 +551,38 @@ def test_who_comes_back_misses_nothing(
             assert len(got[channel]) > 100
 
 
+def test_many_catch_up_at_once(ada: Person, stack: contextlib.ExitStack) -> None:
+    """More than have their turn at a time, and more than a page: each gets all of it."""
+    first = stack.enter_context(WebSocket(ada.server.port)).subscribe("posts.*")
+    for number in range(600):
+        ada.note(str(number))
+    crowd = [stack.enter_context(WebSocket(ada.server.port, ada.token)) for _ in range(12)]
+    for each in crowd:
+        each.send({"action": "subscribe", "channel": "authenticated_notes.*", "since": first})
+
+    for each in crowd:
+        each.expect("subscribed")
+        assert texts([each.expect("event") for _ in range(600)]) == [str(n) for n in range(600)]
+        each.expect("replayed")
+
+
+def test_a_replay_goes_as_fast_as_its_reader(ada: Person, stack: contextlib.ExitStack) -> None:
+    """What is far more than an outbox waits in the log; the client is not given up."""
+    first = stack.enter_context(WebSocket(ada.server.port)).subscribe("posts.*")
+    for number in range(60):
+        ada.note(f"{number} {'x' * 100_000}")
+    slow = stack.enter_context(WebSocket(ada.server.port, ada.token, receive_buffer=4096))
+    slow.send({"action": "subscribe", "channel": "authenticated_notes.*", "since": first})
+    slow.expect("subscribed")
+    ada.note("live")  # it is answered, and this one waits behind the replay
+
+    seen = texts([slow.expect("event") for _ in range(60)])
+
+    assert [text.split()[0] for text in seen] == [str(number) for number in range(60)]
+    rest = [slow.receive(), slow.receive()]
+    assert sorted(each["type"] for each in rest) == ["event", "replayed"]
+
+
 # Limits and the end
 
 

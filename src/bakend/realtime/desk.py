@@ -97,6 +97,8 @@ class Desk:
     def welcome(self, line: Line, token: str | None) -> None:
         """Take a client in, as whoever holds its token."""
         try:
+            if not self._lines:
+                self.open()  # before it is known who it is: what changes that comes behind
             holder = self._parts.identify(token)
         except BakendError as error:  # the database can't be read: better nobody than no client
             _log.warning("a client is anonymous, who it is cannot be found out: %s", error.message)
@@ -154,6 +156,8 @@ class Desk:
 
     def advance(self) -> bool:
         """Tell the next few events; return whether there may be more."""
+        if not self._lines:
+            return False
         try:
             with self._parts.database.read() as snapshot:
                 events = self._parts.event_log.since(snapshot, self._position, limit=BATCH)

@@ -13,6 +13,7 @@ A client that does not read gets an outbox, then, when that is full, the close c
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import logging
 import re
@@ -70,6 +71,7 @@ class Connection(asyncio.Protocol):
         "_outbox_bytes",
         "_protocol",
         "_transport",
+        "_turn_began",
         "arrival",
         "catching_up",
         "heard_at",
@@ -96,6 +98,7 @@ class Connection(asyncio.Protocol):
         )
         self._fragments: list[bytes] | None = None
         self._frames_in_turn = 0
+        self._turn_began = self.heard_at
         self._outbox: deque[bytes] | None = None
         self._outbox_bytes = 0
         self._is_paused = False
@@ -121,6 +124,8 @@ class Connection(asyncio.Protocol):
         """Take what the client has sent."""
         self.heard_at = self._loop.time()
         self.is_asked = False
+        if self.heard_at - self._turn_began >= TICK_S:
+            self._turn_began, self._frames_in_turn = self.heard_at, 0
         self._protocol.receive_data(data)
         for frame in self._protocol.events_received():
             if isinstance(frame, Frame):
@@ -224,7 +229,6 @@ class Connection(asyncio.Protocol):
     # Receiving.
 
     def _read_on(self) -> None:
-        self._frames_in_turn = 0
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -277,6 +281,7 @@ class Loop:
         self._pings: list[tuple[float, str]] = []
         """A heap: when a client is to be asked next."""
         self._is_pumping = False
+        self._is_woken = False
         self._is_stopping = False
         self._all_gone = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
@@ -288,16 +293,17 @@ class Loop:
 
     def wake(self) -> None:
         """Look at the log, and for new connections, soon."""
-        if not self._asyncio.is_closed():
-            try:
-                self._asyncio.call_soon_threadsafe(self._look)
-            except RuntimeError:  # closed in between
-                return
+        if not self._is_woken:  # many commits, one look
+            self._is_woken = True
+            self._soon(self._look)
 
     def stop(self) -> None:
         """Send what is committed, close every connection, and let `run` return."""
-        if not self._asyncio.is_closed():
-            self._asyncio.call_soon_threadsafe(self._begin_stop)
+        self._soon(self._begin_stop)
+
+    def _soon(self, function: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._asyncio.call_soon_threadsafe(function)
 
     # The thread.
 
@@ -350,6 +356,7 @@ class Loop:
         return self._last[1]
 
     def _look(self) -> None:
+        self._is_woken = False  # first: who commits from here on wakes again
         for arrival in self._arrivals():
             opening = self._asyncio.create_task(self._open(arrival))
             self._opening.add(opening)
@@ -434,7 +441,9 @@ class Loop:
         except TimeoutError:
             _log.info("clients did not say goodbye count=%d", len(self._connections))
         finally:
-            self._asyncio.stop()
+            for connection in list(self._connections.values()):
+                connection.abort()
+            self._asyncio.call_soon(self._asyncio.stop)
 
 
 def _head(headers: Mapping[str, str]) -> bytes:
