@@ -78,10 +78,10 @@ def _measure(folder: Path, bak: list[str], starts: int, rounds: int, seconds: in
             for command in (bare_command, flask_command, ours, ours_lax)
         )
         at_start = [server.memory() for server in (bare, hello, full)]
-        some_id = project.fill(full)
+        some_id, token = project.fill(full), project.sign_up(full)
         _say(f"loading with {load.tool()}")
         rows = measures.loads(
-            bare, _cases(hello, full, normal, some_id), rounds=rounds, seconds=seconds
+            bare, _cases(hello, full, normal, some_id, token), rounds=rounds, seconds=seconds
         )
         sizes = [
             Sizes(server.name, before, server.memory())
@@ -90,13 +90,14 @@ def _measure(folder: Path, bak: list[str], starts: int, rounds: int, seconds: in
     return Report(_machine(folder), started, sizes, rows)
 
 
-def _cases(hello: Server, full: Server, normal: Server, some_id: str) -> list[Case]:
+def _cases(hello: Server, full: Server, normal: Server, some_id: str, token: str) -> list[Case]:
     health = Request("GET", "/health")
     create = Request("POST", "/api/notes", project.NEW_RECORD)
     return [
         Case("Flask hello", hello, health),
         Case("GET /health", full, health),
         Case("GET one record", full, Request("GET", f"/api/items/{some_id}")),
+        Case("the same, signed in", full, Request("GET", f"/api/items/{some_id}", token=token)),
         Case("GET 50 of 1,000", full, Request("GET", "/api/items?limit=50")),
         Case("POST, sync full", full, create),
         Case("POST, sync normal", normal, create),

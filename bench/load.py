@@ -28,6 +28,8 @@ class Request:
     method: str
     path: str
     content: Mapping[str, Any] | None = None
+    token: str = ""
+    """Access token of who asks; empty for nobody."""
 
     @property
     def body(self) -> str | None:
@@ -76,7 +78,7 @@ def measure(server: Server, request: Request, *, seconds: int) -> Result:
 def _by_wrk(wrk: str, server: Server, request: Request, seconds: int) -> Result:
     size = ["--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s"]
     url = f"http://{HOST}:{server.port}{request.path}"
-    said = [request.method] if request.body is None else [request.method, request.body]
+    said = [request.method, request.token, *([] if request.body is None else [request.body])]
     done = subprocess.run(
         [wrk, *size, "--script", str(LUA), url, "--", *said],
         capture_output=True,
@@ -97,7 +99,9 @@ def _by_wrk(wrk: str, server: Server, request: Request, seconds: int) -> Result:
 def _by_generator(server: Server, request: Request, seconds: int) -> Result:
     body = request.body or ""
     typed = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
-    head = f"{request.method} {request.path} HTTP/1.1\r\nHost: {HOST}:{server.port}\r\n{typed}\r\n"
+    signed = f"Authorization: Bearer {request.token}\r\n" if request.token else ""
+    host = f"Host: {HOST}:{server.port}\r\n"
+    head = f"{request.method} {request.path} HTTP/1.1\r\n{host}{signed}{typed}\r\n"
     loads = generator.run(
         (HOST, server.port), f"{head}{body}".encode(), connections=CONNECTIONS, seconds=seconds
     )

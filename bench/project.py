@@ -32,7 +32,7 @@ NEW_RECORD: Final[Mapping[str, Any]] = {
 def make(folder: Path) -> None:
     """Write a project: `items` is read, `notes` is written to, so that lists stay as long as they are."""
     (folder / "collections").mkdir(parents=True)
-    (folder / "bakend.json").write_text("{}\n")
+    (folder / "bakend.json").write_text('{"auth": {"accessTokenTtl": "1d"}}\n')
     for name in ("items", "notes"):
         definition = {"name": name, "fields": FIELDS, "permissions": EVERYONE}
         (folder / "collections" / f"{name}.json").write_text(json.dumps(definition))
@@ -42,3 +42,9 @@ def fill(server: Server) -> str:
     """Create the records of `items` and return the id of one in the middle."""
     ids = [str(server.request("POST", "/api/items", NEW_RECORD)["id"]) for _ in range(RECORDS)]
     return ids[RECORDS // 2]
+
+
+def sign_up(server: Server) -> str:
+    """Make an account and return its access token, which lives as long as a run takes."""
+    body = {"email": "bench@example.com", "password": "of no use to anybody"}
+    return str(server.request("POST", "/api/auth/register", body)["token"])

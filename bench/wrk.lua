@@ -1,9 +1,12 @@
 -- Sends one kind of request and prints the summary as one line of JSON.
--- Arguments after "--": method, and the body of a request that has one.
+-- Arguments after "--": method, access token or "", and the body of a request that has one.
 function init(args)
     wrk.method = args[1] or "GET"
-    if args[2] then
-        wrk.body = args[2]
+    if args[2] and args[2] ~= "" then
+        wrk.headers["Authorization"] = "Bearer " .. args[2]
+    end
+    if args[3] then
+        wrk.body = args[3]
         wrk.headers["Content-Type"] = "application/json"
     end
 end

@@ -86,8 +86,8 @@ def test_a_database_of_the_original_is_migrated(tmp_path: Path) -> None:
 
     assert rows(database, "SELECT id FROM _sessions ORDER BY id") == [("ses_1",), ("ses_2",)]
     assert rows(database, "SELECT id, user_id, size FROM _files ORDER BY id") == [
-        ("fil_1", "usr_1", 1),
-        ("fil_2", None, 2),
+        (original.PUBLIC_FILE, "usr_1", 1),
+        (original.PROTECTED_FILE, None, 2),
     ]
     assert rows(database, "SELECT count(*) FROM _users") == [(2,)]
     assert rows(database, "SELECT count(*) FROM posts") == [(3,)]
@@ -169,8 +169,8 @@ def test_a_migration_that_rebuilds_users_keeps_every_session_and_file(tmp_path: 
         ("ses_2", "usr_2"),
     ]
     assert rows(database, "SELECT id, user_id FROM _files ORDER BY id") == [
-        ("fil_1", "usr_1"),
-        ("fil_2", None),
+        (original.PUBLIC_FILE, "usr_1"),
+        (original.PROTECTED_FILE, None),
     ]
     with database.write() as tx:  # the references still mean the rebuilt table, and hold
         tx.execute("DELETE FROM _users WHERE id = 'usr_1'")

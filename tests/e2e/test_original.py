@@ -102,8 +102,8 @@ def test_its_start_says_what_was_done_and_what_to_mend(folder: Path) -> None:
             ("ses_2",),
         ]
         assert database.execute("SELECT id, user_id FROM _files ORDER BY id").fetchall() == [
-            ("fil_1", "usr_1"),
-            ("fil_2", None),
+            (original.PUBLIC_FILE, "usr_1"),
+            (original.PROTECTED_FILE, None),
         ]
     copies = list((folder / "backups").iterdir())
     assert [copy.name for copy in copies] == [f"bakend-before-schema-{NEWEST}.db"]
@@ -276,3 +276,17 @@ def test_without_bcrypt_the_log_names_the_way_out(
 
     assert answer.status_code == 401
     assert "bak users set-password" in caplog.text
+
+
+def test_its_files_are_served(folder: Path) -> None:
+    """Public ones to all; what a user who is gone had protected, to administrators."""
+    with running_server(folder) as server, server.client() as client:
+        public = client.get(f"/api/storage/{original.PUBLIC_FILE}")
+        assert (public.status, public.body) == (200, b"a")
+        assert public.headers["Content-Type"] == "text/plain"
+        assert client.get(f"/api/storage/{original.PROTECTED_FILE}").status == 401
+        refreshed = client.post("/api/auth/refresh", {"refreshToken": original.REFRESH_TOKEN})
+        bearer = {"Authorization": f"Bearer {refreshed.json['token']}"}
+        path = f"/api/storage/{original.PROTECTED_FILE}"
+        protected = client.request("GET", path, headers=bearer)
+        assert (protected.status, protected.body) == (200, b"bb")

@@ -14,6 +14,10 @@ BCRYPT: Final = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
 REFRESH_TOKEN: Final = "rt_5f0f2f6e-2a5e-4b57-9d0d-3f7c0a1b2c3d00112233445566778899aabbccddeeff"
 """Of `ses_1`, which is one of `usr_1`."""
 
+PUBLIC_FILE: Final = "fil_0f6c2f4e-9f43-4c39-8a53-0d9d5c1f1b01"
+PROTECTED_FILE: Final = "fil_0f6c2f4e-9f43-4c39-8a53-0d9d5c1f1b02"
+"""Of a user who is gone."""
+
 TABLES: Final = """
 CREATE TABLE _bakend_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL,
     created_at TEXT NOT NULL DEFAULT (datetime('now')));
@@ -40,8 +44,8 @@ INSERT INTO _sessions VALUES
     ('ses_2', 'usr_2', 'h2', '2027-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z'),
     ('ses_3', 'usr_gone', 'h3', '2027-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z');
 INSERT INTO _files VALUES
-    ('fil_1', 'a.txt', 'text/plain', 1, 'public', 'usr_1', '2026-01-01T00:00:00.000Z'),
-    ('fil_2', 'b.txt', 'text/plain', 2, 'protected', 'usr_gone', '2026-01-01T00:00:00.000Z');
+    ('{public}', 'a.txt', 'text/plain', 1, 'public', 'usr_1', '2026-01-01T00:00:00.000Z'),
+    ('{protected}', 'b.txt', 'text/plain', 2, 'protected', 'usr_gone', '2026-01-01T00:00:00.000Z');
 """
 
 POSTS: Final = (
@@ -62,7 +66,8 @@ def make(path: Path, *, records: int = 3) -> None:
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode = WAL")
     token = hashlib.sha256(REFRESH_TOKEN.encode()).hexdigest()
-    connection.executescript(TABLES.replace("{bcrypt}", BCRYPT).replace("{token}", token))
+    values = {"bcrypt": BCRYPT, "token": token, "public": PUBLIC_FILE, "protected": PROTECTED_FILE}
+    connection.executescript(TABLES.format(**values))
     connection.execute("INSERT INTO _collections (name, definition) VALUES ('posts', ?)", (POSTS,))
     for number in range(records):
         at = f"2026-01-01T00:00:{number % 60:02}.000Z"
@@ -134,8 +139,10 @@ def make_project(folder: Path, *, records: int = 3) -> None:
     connection.close()
     (folder / "bakend.json").write_text(CONFIG)
     (folder / ".gitignore").write_text("bakend.db\nstorage/\n.bakend-cache/\n.DS_Store\n")
-    for name in ("collections", "functions", "jobs", "storage"):
-        (folder / name).mkdir()
+    for name in ("collections", "functions", "jobs", "storage/files"):
+        (folder / name).mkdir(parents=True)
+    for file_id, content in ((PUBLIC_FILE, b"a"), (PROTECTED_FILE, b"bb")):
+        (folder / "storage" / "files" / file_id).write_bytes(content)
     reordered = dict(reversed(NOTES.items()))
     for name, text in (
         ("posts", POSTS),
