@@ -200,6 +200,8 @@ PARAMETERS: Final = {
     "file_id": "id",
     "name": "collection",
     "record_id": "id",
+    "run_id": "run",
+    "job": "job",
     "path": "path",
 }
 """What the code calls a part of a path, to what its reader does."""

@@ -112,6 +112,9 @@ class GuardFor(Struct):
     """Makes the guards of one identity; the store is given this, not the identity."""
 
     _identity: Identity
+    _actor: Actor | None = None
+    depth: int = 0
+    """How many handlers deep the changes are; 0 for a request."""
 
     def __call__(self, collection: Collection) -> Guard:
         """Return the guard of a collection."""
@@ -120,7 +123,7 @@ class GuardFor(Struct):
     @property
     def actor(self) -> Actor:
         """Who acts, for the events."""
-        return self._identity.actor
+        return self._identity.actor if self._actor is None else self._actor
 
 
 class Viewers(Struct, kw_only=True):
@@ -161,6 +164,11 @@ def may_see(identity: Identity, viewers: Viewers) -> bool:
 def guard(identity: Identity) -> GuardFor:
     """Return what makes the guards of an identity."""
     return GuardFor(identity)
+
+
+def everything_for(actor: Actor, *, depth: int) -> GuardFor:
+    """Return what refuses nothing, for the user's own code; its events still name who caused them."""
+    return GuardFor(EVERYTHING, actor, depth)
 
 
 def may_read_file(identity: Identity, file: StoredFile) -> bool:

@@ -7,8 +7,10 @@ looked up. Opening goes in the order of the layers, closing in the other.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from bakend.accounts.administration import Accounts
@@ -48,8 +50,10 @@ from bakend.settings import LOCALHOST, Settings
 from bakend.storage.blobs import Blobs
 from bakend.storage.files import FileStore
 from bakend.usercode.packages.folder import PackageFolder
+from bakend.usercode.runs import Runs
 
 if TYPE_CHECKING:
+    from bakend.programs import Programs
     from bakend.usercode.watcher import Watcher
 
 REALTIME_PATH: Final = "/api/realtime"
@@ -76,6 +80,7 @@ class App:
         passwords: Passwords | None = None,
         recent_lines: Recent = none_kept,
         show_settings: Callable[[], Mapping[str, object]] = dict,
+        secrets: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Build every part; nothing is opened or started yet.
 
@@ -87,10 +92,12 @@ class App:
             passwords: Hashes passwords in a cheaper way, in tests.
             recent_lines: Returns the last lines of the log, for administrators.
             show_settings: Returns what is configured, as administrators may see it.
+            secrets: The environment, as functions and jobs may ask for it.
         """
         self._settings = settings
         self._recent_lines = recent_lines
         self._show_settings = show_settings
+        self._secrets = secrets
         self.event_log = EventLog(
             clock=clock,
             retention_s=settings.events_retention_s,
@@ -102,7 +109,7 @@ class App:
             busy_timeout_s=settings.database_busy_timeout_s,
             synchronous=settings.database_synchronous,
             journal=self.event_log.append,
-            committed=lambda: self.bus.wake(),
+            committed=self._committed,
         )
         self.bus = Bus(self.database, self.event_log, clock)
         self.catalog = Catalog(self.database, clock=clock)
@@ -117,6 +124,7 @@ class App:
             retention_s=settings.audit_retention_s,
             email_of=self._email_of,
         )
+        self._runs = Runs(clock=clock)
         self._patterns = PatternRunner()
         passwords = passwords or Passwords()
         self._build_authentication(first_admin, passwords, clock)
@@ -156,7 +164,7 @@ class App:
                 self.records,
                 self.files,
                 policy=settings.auth_deleted_user_data,
-                logs=(self.event_log.blank, self.audit.blank),
+                logs=(self.event_log.blank, self.audit.blank, self._runs.blank),
             ),
         )
         self.first_admin = FirstAdmin(
@@ -180,11 +188,13 @@ class App:
             max_connections=settings.realtime_max_connections,
         )
         self._packages = PackageFolder(project)
-        self._watcher: Watcher | None = None
+        self._watchers: list[Watcher] = []
+        self._programs: Programs | None = None
         self._housekeeper: Housekeeper | None = None
         self._project = project
         self._server: Server | None = None
         self._is_stopped = False
+        self._programs_lock = threading.Lock()
 
     def _build_authentication(
         self, first_admin: str | None, passwords: Passwords, clock: Clock
@@ -261,6 +271,7 @@ class App:
                 database=self.database,
                 event_log=self.event_log,
                 audit=self.audit,
+                programs=self.programs,
                 editor=self._editor,
                 file_words=self.collection_files.words,
                 recent_lines=self._recent_lines,
@@ -305,18 +316,22 @@ class App:
         if develops:
             from bakend.usercode.watcher import Watcher  # a server in production has none
 
-            self._watcher = Watcher(
-                self._project / "collections",
-                "*.json",
-                lambda: self.collection_files.serve(changes=True),
-                clock=self._clock,
-            )
-            self._watcher.start()
+            for folder, pattern, changed in (
+                ("collections", "*.json", lambda: self.collection_files.serve(changes=True)),
+                ("functions", "**/*.py", self.programs().reload),
+                ("jobs", "**/*.py", self.programs().reload),
+            ):
+                watcher = Watcher(self._project / folder, pattern, changed, clock=self._clock)
+                self._watchers.append(watcher)
+                watcher.start()
         with self.database.read() as snapshot:
             self._throttle.load(snapshot)
         self._housekeeper = Housekeeper(self._chores(), clock=self._clock)
         self._housekeeper.start()
         self.audit.start()
+        if develops or self._has_programs():
+            self.programs().load()
+            self.programs().start()
         if self._is_stopped:  # the signal came while the parts were being opened
             self._server.stop()
         return self._server.addresses
@@ -334,9 +349,14 @@ class App:
 
     def close(self) -> None:
         """Stop what was started and close what was opened; calling it again does nothing."""
-        if self._watcher is not None:
-            self._watcher.stop()
-            self._watcher = None
+        while self._watchers:
+            self._watchers.pop().stop()
+        if self._programs is not None:
+            try:
+                self._programs.stop()
+            except BakendError as error:  # what has run since the last note runs again
+                _log.warning("How far functions are is not noted: %s", error.message)
+            self._programs = None
         self._realtime.stop()
         self.audit.stop()
         if self._housekeeper is not None:
@@ -349,6 +369,49 @@ class App:
         self._packages.take_off_path()
         self._patterns.close()
         self.database.close()
+
+    def programs(self) -> Programs:
+        """Return the project's functions and jobs; made when they are first asked for."""
+        with self._programs_lock:
+            if self._programs is None:
+                from bakend.programs import Programs  # most projects have none
+                from bakend.usercode.context import Services
+
+                services = Services(
+                    clock=self._clock,
+                    database=self.database,
+                    records=self.records,
+                    files=self.files,
+                    settings=self._settings,
+                    secrets=self._secrets,
+                    find_user=self._users.find,
+                )
+                self._programs = Programs(
+                    self._project,
+                    self.database,
+                    self.event_log,
+                    self._runs,
+                    services,
+                    clock=self._clock,
+                    settings=self._settings,
+                )
+            return self._programs
+
+    def _has_programs(self) -> bool:
+        """Tell whether there are functions or jobs, or were: then their places must not stay."""
+        with self.database.read() as snapshot:
+            if snapshot.one("SELECT 1 FROM _functions") is not None:
+                return True
+        return any(
+            next((self._project / folder).rglob(pattern), None) is not None
+            for folder in ("functions", "jobs")
+            for pattern in ("*.py", "*.ts")
+        )
+
+    def _committed(self) -> None:
+        self.bus.wake()
+        if self._programs is not None:
+            self._programs.engine.wake()
 
     def _chores(self) -> tuple[Chore, ...]:
         return (

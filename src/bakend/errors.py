@@ -20,6 +20,7 @@
     ├─ SettingsError                 (never on the wire)    settings or project are wrong
     ├─ AddressInUseError             (never on the wire)
     ├─ NotWritableError              (never on the wire)    a folder or file cannot be written
+    ├─ UserCodeError                 internal_error         a function or job did what it may not, or failed
     ├─ PackageError                  (never on the wire)    a package for the user's code cannot be had
     └─ DatabaseError                 internal_error
        ├─ DatabaseBusyError          unavailable            another process holds the write lock
@@ -203,6 +204,10 @@ class NotWritableError(BakendError):
 
 class PackageError(BakendError):
     """Raised when a package for the user's own code cannot be had in the version asked for."""
+
+
+class UserCodeError(BakendError):
+    """Raised when a function or job of the project does what it may not, or fails a request."""
 
 
 class DatabaseError(BakendError):

@@ -101,6 +101,40 @@ class TestProject(Struct):
         login = self.app.authenticator.login(email, PASSWORD, here)
         return {"Authorization": f"Bearer {login.token}"}
 
+    def write_file(self, path: str, text: str) -> None:
+        """Write a file of the project, such as `functions/notify.py`."""
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def load_programs(self) -> None:
+        """Load the functions and jobs of the project; what happens from now on reaches them."""
+        programs = self.app.programs()
+        programs.load()
+        programs.engine.step()
+        programs.scheduler.step()
+
+    def run_pending(self, *, timeout_s: float = 20.0) -> None:
+        """Let functions and jobs run until nothing is left that could run by now.
+
+        Raises:
+            TimeoutError: They have not come to an end in time.
+        """
+        programs, clock = self.app.programs(), SystemClock()
+        until = clock.monotonic() + timeout_s
+        quiet = 0
+        while quiet < 2:  # what a step has written may be due only with the next one
+            if clock.monotonic() >= until:
+                raise TimeoutError("Functions or jobs have not come to an end")
+            before = self.last_event()
+            programs.engine.look_now()
+            programs.engine.step()
+            programs.scheduler.step()
+            is_idle = programs.engine.is_idle and programs.scheduler.is_idle
+            quiet = quiet + 1 if is_idle and before == self.last_event() else 0
+            if not is_idle:
+                clock.pause(0.002)
+
     def events(self, *, after: int = 0) -> list[Event]:
         """Return the events in the log behind a number."""
         with self.app.database.read() as snapshot:

@@ -43,14 +43,19 @@ imports where it needs it, with a word why; what every start needs is added here
 
 NOT_OURS = {
     "bakend.auth.bcrypt",
+    "bakend.cli.functions",
     "bakend.cli.health",
     "bakend.cli.inspect",
+    "bakend.cli.jobs",
     "bakend.cli.migrate",
     "bakend.cli.packages",
     "bakend.cli.storage",
     "bakend.cli.users",
     "bakend.collections.pattern_judge",
     "bakend.collections.pattern_syntax",
+    "bakend.functions",
+    "bakend.jobs",
+    "bakend.programs",
     "bakend.realtime.channels",
     "bakend.realtime.desk",
     "bakend.realtime.hub",
@@ -59,11 +64,16 @@ NOT_OURS = {
     "bakend.realtime.replay",
     "bakend.settings.show",
     "bakend.testing",
+    "bakend.usercode.context",
+    "bakend.usercode.lease",
+    "bakend.usercode.loader",
+    "bakend.usercode.marks",
     "bakend.usercode.packages.lock",
     "bakend.usercode.packages.pip",
     "bakend.usercode.packages.requirements",
     "bakend.usercode.packages.user_packages",
     "bakend.usercode.watcher",
+    "bakend.usercode.workers",
 }
 """Of our own, what a start of an empty project does without."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Flask, g, request
 from werkzeug.datastructures import Headers
@@ -22,6 +22,8 @@ from bakend.api import admin, auth, dashboard, health, realtime, records, storag
 from bakend.api.admin import audit as admin_audit
 from bakend.api.admin import collections as admin_collections
 from bakend.api.admin import events as admin_events
+from bakend.api.admin import functions as admin_functions
+from bakend.api.admin import jobs as admin_jobs
 from bakend.api.admin import logs as admin_logs
 from bakend.api.admin import settings as admin_settings
 from bakend.api.admin import storage as admin_storage
@@ -51,6 +53,9 @@ from bakend.paths import normal_path
 from bakend.records.store import RecordStore
 from bakend.storage.files import FileStore
 from bakend.structs import Struct
+
+if TYPE_CHECKING:
+    from bakend.programs import Programs
 
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -82,6 +87,8 @@ class Parts(Struct, kw_only=True):
     audit: Audit
     editor: CollectionEditor
     file_words: admin_collections.FileWords
+    programs: Callable[[], Programs]
+    """Returns the functions and jobs; most projects have none, and never ask."""
     recent_lines: Recent
     show_settings: Callable[[], Mapping[str, object]]
     """Returns what administrators see of the settings."""
@@ -129,6 +136,8 @@ def _administration(parts: Parts) -> Blueprint:
     admin_events.add_routes(blueprint, parts.database, parts.event_log)
     admin_audit.add_routes(blueprint, parts.audit)
     admin_storage.add_routes(blueprint, parts.files)
+    admin_functions.add_routes(blueprint, parts.programs)
+    admin_jobs.add_routes(blueprint, parts.programs)
     admin_users.add_routes(blueprint, parts.accounts, json_depth=parts.json_depth)
     return blueprint
 

@@ -29,6 +29,8 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "migrate": "bakend.cli.migrate",
         "users": "bakend.cli.users",
         "storage": "bakend.cli.storage",
+        "functions": "bakend.cli.functions",
+        "jobs": "bakend.cli.jobs",
         "add": "bakend.cli.packages",
         "remove": "bakend.cli.packages",
         "sync": "bakend.cli.packages",

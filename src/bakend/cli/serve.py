@@ -73,6 +73,7 @@ def _serve(project: Project, mode: Mode, flags: Mapping[str, object]) -> int:
             clock=clock,
             first_admin=loaded.admin_email,
             recent_lines=log.recent,
+            secrets=loaded.variables,
             show_settings=lambda: _shown(loaded),
         )
         stopper.app = app

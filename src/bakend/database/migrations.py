@@ -217,6 +217,25 @@ def _version_5(tx: Transaction, _report: Report) -> None:
     tx.execute("CREATE INDEX _audit_actor ON _audit (actor, seq)")
 
 
+def _version_6(tx: Transaction, _report: Report) -> None:
+    """Functions with their places in the log; runs of functions and jobs."""
+    tx.execute(
+        "CREATE TABLE _functions (name TEXT PRIMARY KEY, file TEXT NOT NULL, kind TEXT NOT NULL,"
+        " collection TEXT NOT NULL, event_type TEXT NOT NULL, seq INTEGER NOT NULL,"
+        " seen_at TEXT NOT NULL) WITHOUT ROWID"
+    )
+    tx.execute(
+        "CREATE TABLE _runs (id TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,"
+        " status TEXT NOT NULL, subject TEXT, event_seq INTEGER, event TEXT,"
+        " attempts INTEGER NOT NULL DEFAULT 0, crashes INTEGER NOT NULL DEFAULT 0,"
+        " next_at TEXT, created_at TEXT NOT NULL, started_at TEXT, ended_at TEXT, error TEXT,"
+        " log TEXT NOT NULL DEFAULT '')"
+    )
+    tx.execute("CREATE INDEX _runs_name ON _runs (kind, name, created_at)")
+    tx.execute("CREATE INDEX _runs_due ON _runs (status, next_at)")
+    tx.execute("CREATE INDEX _runs_lane ON _runs (name, subject, event_seq)")
+
+
 def rebuild_table(tx: Transaction, table: str, columns: str, values: Mapping[str, str]) -> None:
     """Give one of Bakend's own tables another shape, its rows kept.
 
@@ -255,6 +274,7 @@ STEPS: Final[Mapping[int, Step]] = {
     3: _version_3,
     4: _version_4,
     5: _version_5,
+    6: _version_6,
 }
 NEWEST: Final = max(STEPS)
 """The schema that this Bakend makes and knows."""

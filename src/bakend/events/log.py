@@ -135,6 +135,10 @@ class EventLog:
             (reader, seq),
         )
 
+    def forget(self, tx: Transaction, reader: str) -> None:
+        """Let a reader be no more; nothing waits for it."""
+        tx.execute("DELETE FROM _readers WHERE name = ?", (reader,))
+
     def blank(self, tx: Transaction, user_id: str) -> None:
         """Take what is personal of a deleted user out of the log: only ids stay."""
         tx.execute(

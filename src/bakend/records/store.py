@@ -135,7 +135,7 @@ class RecordStore:
             ValidationError: The body breaks the definition; carries every fault.
         """
         checked = self._check(name, body, guard_for, creates=True)
-        with self._database.write(actor=guard_for.actor) as tx:
+        with self._database.write(actor=guard_for.actor, depth=guard_for.depth) as tx:
             table = self._catalog.table(tx, name)
             guard_for(table.collection).before("create")
             values = self._valid(tx, table, checked, guard_for, record_id=None)
@@ -158,7 +158,7 @@ class RecordStore:
             ValidationError: The record would break the definition; carries every fault.
         """
         checked = self._check(name, body, guard_for, creates=False)
-        with self._database.write(actor=guard_for.actor) as tx:
+        with self._database.write(actor=guard_for.actor, depth=guard_for.depth) as tx:
             table = self._catalog.table(tx, name)
             before = self._allowed(tx, table, record_id, "update", guard_for)
             values = self._valid(tx, table, checked, guard_for, record_id=record_id, before=before)
@@ -176,7 +176,7 @@ class RecordStore:
             RecordNotFoundError: There is none, or the caller may not know of it.
             PermissionDeniedError: The caller may read it and no more.
         """
-        with self._database.write(actor=guard_for.actor) as tx:
+        with self._database.write(actor=guard_for.actor, depth=guard_for.depth) as tx:
             table = self._catalog.table(tx, name)
             before = self._allowed(tx, table, record_id, "delete", guard_for)
             tx.execute(*query.delete(table, record_id))

@@ -69,6 +69,8 @@ class Loaded(Struct, kw_only=True):
     admin_password: Secret | None
     # True when there is no project yet and one was asked for: `bak init` first, then load again.
     is_missing: bool
+    # The environment with what .env adds: the secrets that functions may ask for.
+    variables: Mapping[str, str] = MappingProxyType({})
 
 
 class _Origin(Struct, kw_only=True):
@@ -134,6 +136,7 @@ def load(
         admin_email=variables.get("BAKEND_ADMIN_EMAIL", "").strip().lower() or None,
         admin_password=_secret_or_none(variables.get("BAKEND_ADMIN_PASSWORD")),
         is_missing=is_missing,
+        variables=MappingProxyType(variables),
     )
 
 

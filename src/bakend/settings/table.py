@@ -272,6 +272,18 @@ class Settings(Struct, kw_only=True):
         help="Web pages from where browsers may call; `localhost` is this machine on any port, "
         "`*` everywhere.",
     )
+    functions_workers: int = setting(
+        4,
+        key="functions.workers",
+        parse=integer(1, 64),
+        help="Threads that run functions and jobs.",
+    )
+    functions_timeout_s: float = setting(
+        60.0,
+        key="functions.timeout",
+        parse=duration(0.1, 86_400),
+        help="How long one run of a function or job may take, where it does not say so itself.",
+    )
     limits_json_body_bytes: int = setting(
         1_048_576,
         key="limits.jsonBody",

@@ -1,0 +1,128 @@
+"""What the files in `functions/` ask for: each handler with its name and its events."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from bakend.structs import Struct
+from bakend.usercode import loader
+from bakend.usercode.context import Context, bound
+from bakend.usercode.loader import UserFile
+from bakend.usercode.marks import AFTER, Mark
+
+FOLDER: Final = "functions"
+
+
+class Function(Struct, kw_only=True):
+    """One handler of one kind of events."""
+
+    name: str
+    """`functions/posts/notify.py:notify@posts.created`: what its place in the log is kept under."""
+    file: str
+    mark: Mark
+    call: Callable[[Context], Any]
+
+    @property
+    def attempts(self) -> int:
+        """How often an event is tried."""
+        return int(self.mark.options.get("attempts", 1))
+
+    def limit_s(self, default_s: float) -> float:
+        """Return how long a run may take."""
+        return float(self.mark.options.get("timeout", default_s))
+
+
+class Registry(Struct, kw_only=True):
+    """What one load of `functions/` has found."""
+
+    files: tuple[UserFile, ...] = ()
+    functions: tuple[Function, ...] = ()
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Return each file that does not load, and why."""
+        return {file.path: file.error for file in self.files if file.error is not None}
+
+
+def load(project: Path, before: Registry | None = None) -> Registry:
+    """Load all files.
+
+    Args:
+        project: The folder of `bakend.json`.
+        before: What runs now: of a file that does not load any more, its handlers stay.
+    """
+    old = {} if before is None else {file.path: file for file in before.files}
+    files: list[UserFile] = []
+    functions: list[Function] = []
+    for each in loader.load(project, FOLDER):
+        file, found = each, []
+        if file.error is None:
+            try:
+                found = functions_of(file)
+            except ValueError as error:
+                file = UserFile(path=file.path, error=str(error))
+        if file.error is not None and file.path in old and before is not None:
+            kept = old[file.path]
+            file = kept.replaced(error=file.error)
+            found = [one for one in before.functions if one.file == file.path]
+        files.append(file)
+        functions += found
+    return Registry(files=tuple(files), functions=tuple(functions))
+
+
+def functions_of(file: UserFile) -> list[Function]:
+    """Return the handlers of a file.
+
+    Raises:
+        ValueError: One cannot be called; the sentence has the line.
+    """
+    found: list[Function] = []
+    seen: Counter[str] = Counter()
+    for mark in file.marks:
+        if mark.kind != AFTER:
+            raise ValueError(f"{file.path}:{mark.line}: jobs belong into the folder jobs")
+        word = getattr(mark.handler, "__name__", type(mark.handler).__name__)
+        name = f"{file.path}:{word}@{mark.event_type}"
+        seen[name] += 1
+        if seen[name] > 1:
+            name = f"{name}#{seen[name]}"
+        try:
+            call = bound(mark.handler)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{file.path}:{mark.line}: {word} {error}") from error
+        found.append(Function(name=name, file=file.path, mark=mark, call=call))
+    return found
+
+
+def listed(registry: Registry, *, given_up: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Return the functions and the files that do not load, as the API and `bak` show them."""
+    items: list[dict[str, Any]] = [
+        {
+            "name": each.name,
+            "collection": each.mark.collection,
+            "type": each.mark.type,
+            "eventType": each.mark.event_type,
+            "filePath": each.file,
+            "error": registry.errors.get(each.file),
+            "givenUp": given_up.count(each.name),
+        }
+        for each in registry.functions
+    ]
+    named = {each.file for each in registry.functions}
+    items += [
+        {
+            "name": path,
+            "collection": "",
+            "type": "",
+            "eventType": "",
+            "filePath": path,
+            "error": error,
+            "givenUp": 0,
+        }
+        for path, error in registry.errors.items()
+        if path not in named
+    ]
+    return items

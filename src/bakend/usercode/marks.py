@@ -1,0 +1,299 @@
+"""The decorators of functions and jobs: they only mark.
+
+    @on_create("posts")
+    def notify(ctx): ...
+
+What is marked is noted in the module whose code is running, under `__bakend_marks__`, where the
+loader finds it: a lambda, one function for two events, and a handler that another module made are
+all found, and nothing outside of that module knows of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from types import FrameType, MappingProxyType
+from typing import Any, Final, TypeVar, overload
+
+from bakend.structs import Struct
+
+Handler = Callable[..., Any]
+H = TypeVar("H", bound=Handler)
+
+NOTED: Final = "__bakend_marks__"
+"""Where in a module its marks are."""
+
+AFTER: Final = "after"
+JOB: Final = "job"
+
+MISSED: Final = ("skip", "once")
+
+
+class Mark(Struct, kw_only=True):
+    """One registration of one handler."""
+
+    kind: str
+    """`after` or `job`."""
+    handler: Handler
+    line: int
+    """Where in the file it was marked."""
+    collection: str = ""
+    type: str = ""
+    """`create`, `update`, `delete`, `login`, `register`, `logout` or `event`."""
+    event_type: str = ""
+    """Which events: `posts.created`; with `.*` at its end all that begin so."""
+    options: Mapping[str, Any] = MappingProxyType({})
+
+    def takes(self, event_type: str) -> bool:
+        """Tell whether an event of this type is one for the handler."""
+        wanted = self.event_type
+        if wanted.endswith(".*"):
+            return event_type.startswith(wanted[:-1])
+        return wanted in (event_type, "*")
+
+
+class _Decorator:
+    """Marks what it is put on."""
+
+    def __init__(self, caller: FrameType, **said: Any) -> None:
+        self._marks = caller.f_globals.setdefault(NOTED, [])
+        self._line = caller.f_lineno
+        self._said = said
+        if isinstance(self._marks, tuple):
+            raise RuntimeError("Handlers are registered while their file is loaded, not later")
+
+    def __call__(self, handler: H) -> H:
+        if not callable(handler):
+            raise TypeError(f"A handler must be callable, not {handler!r}")
+        self._marks.append(Mark(handler=handler, line=self._line, **self._said))
+        return handler
+
+
+def _on_record(
+    kind: str, operation: str, collection: str, handler: Handler | None, **options: Any
+) -> Any:
+    if not isinstance(collection, str) or not collection:
+        raise TypeError('The collection must be named: @on_create("posts")')
+    return _marked(
+        handler,
+        kind=kind,
+        collection=collection,
+        type=operation,
+        event_type=f"{collection}.{operation}d",
+        options=_checked(options),
+    )
+
+
+def _on_user(operation: str, collection: str, handler: Handler | None, **options: Any) -> Any:
+    return _marked(
+        handler,
+        kind=AFTER,
+        collection=collection,
+        type=operation,
+        event_type=f"auth.{operation}",
+        options=_checked(options),
+    )
+
+
+def _marked(handler: Handler | None, **said: Any) -> Any:
+    decorator = _Decorator(sys._getframe(3), **said)
+    return decorator if handler is None else decorator(handler)
+
+
+def _checked(options: dict[str, Any]) -> dict[str, Any]:
+    attempts, timeout = options.get("attempts"), options.get("timeout")
+    if attempts is not None and (type(attempts) is not int or attempts < 1):
+        raise ValueError(f"attempts must be a whole number from 1 on, not {attempts!r}")
+    if timeout is not None and (not isinstance(timeout, int | float) or timeout <= 0):
+        raise ValueError(f"timeout must be seconds, not {timeout!r}")
+    return {name: value for name, value in options.items() if value is not None}
+
+
+@overload
+def on_create(
+    collection: str, handler: None = None, *, attempts: int = ..., timeout: float | None = ...
+) -> Callable[[H], H]: ...
+@overload
+def on_create(
+    collection: str, handler: H, *, attempts: int = ..., timeout: float | None = ...
+) -> H: ...
+def on_create(
+    collection: str,
+    handler: Handler | None = None,
+    *,
+    attempts: int = 5,
+    timeout: float | None = None,
+) -> Any:
+    """Run after a record of a collection was created."""
+    return _on_record(AFTER, "create", collection, handler, attempts=attempts, timeout=timeout)
+
+
+@overload
+def on_update(
+    collection: str, handler: None = None, *, attempts: int = ..., timeout: float | None = ...
+) -> Callable[[H], H]: ...
+@overload
+def on_update(
+    collection: str, handler: H, *, attempts: int = ..., timeout: float | None = ...
+) -> H: ...
+def on_update(
+    collection: str,
+    handler: Handler | None = None,
+    *,
+    attempts: int = 5,
+    timeout: float | None = None,
+) -> Any:
+    """Run after a record of a collection was changed."""
+    return _on_record(AFTER, "update", collection, handler, attempts=attempts, timeout=timeout)
+
+
+@overload
+def on_delete(
+    collection: str, handler: None = None, *, attempts: int = ..., timeout: float | None = ...
+) -> Callable[[H], H]: ...
+@overload
+def on_delete(
+    collection: str, handler: H, *, attempts: int = ..., timeout: float | None = ...
+) -> H: ...
+def on_delete(
+    collection: str,
+    handler: Handler | None = None,
+    *,
+    attempts: int = 5,
+    timeout: float | None = None,
+) -> Any:
+    """Run after a record of a collection was deleted; `ctx.old` is what it was."""
+    return _on_record(AFTER, "delete", collection, handler, attempts=attempts, timeout=timeout)
+
+
+@overload
+def on_login(
+    collection: str = "users",
+    handler: None = None,
+    *,
+    attempts: int = ...,
+    timeout: float | None = ...,
+) -> Callable[[H], H]: ...
+@overload
+def on_login(
+    collection: str, handler: H, *, attempts: int = ..., timeout: float | None = ...
+) -> H: ...
+def on_login(
+    collection: str = "users",
+    handler: Handler | None = None,
+    *,
+    attempts: int = 5,
+    timeout: float | None = None,
+) -> Any:
+    """Run after somebody has logged in; the collection is for the reader only."""
+    return _on_user("login", collection, handler, attempts=attempts, timeout=timeout)
+
+
+@overload
+def on_register(
+    collection: str = "users",
+    handler: None = None,
+    *,
+    attempts: int = ...,
+    timeout: float | None = ...,
+) -> Callable[[H], H]: ...
+@overload
+def on_register(
+    collection: str, handler: H, *, attempts: int = ..., timeout: float | None = ...
+) -> H: ...
+def on_register(
+    collection: str = "users",
+    handler: Handler | None = None,
+    *,
+    attempts: int = 5,
+    timeout: float | None = None,
+) -> Any:
+    """Run after somebody has registered; the collection is for the reader only."""
+    return _on_user("register", collection, handler, attempts=attempts, timeout=timeout)
+
+
+@overload
+def on_logout(
+    collection: str = "users",
+    handler: None = None,
+    *,
+    attempts: int = ...,
+    timeout: float | None = ...,
+) -> Callable[[H], H]: ...
+@overload
+def on_logout(
+    collection: str, handler: H, *, attempts: int = ..., timeout: float | None = ...
+) -> H: ...
+def on_logout(
+    collection: str = "users",
+    handler: Handler | None = None,
+    *,
+    attempts: int = 5,
+    timeout: float | None = None,
+) -> Any:
+    """Run after somebody has logged out; the collection is for the reader only."""
+    return _on_user("logout", collection, handler, attempts=attempts, timeout=timeout)
+
+
+def on_event(
+    event_type: str,
+    handler: Handler | None = None,
+    *,
+    attempts: int = 5,
+    timeout: float | None = None,
+) -> Any:
+    """Run after each event of a type, such as `storage.uploaded`; of `posts.*` all that begin so."""
+    if not isinstance(event_type, str) or not event_type:
+        raise TypeError('The type of the event must be named: @on_event("storage.uploaded")')
+    return _marked_here(
+        handler,
+        kind=AFTER,
+        type="event",
+        event_type=event_type,
+        options=_checked({"attempts": attempts, "timeout": timeout}),
+    )
+
+
+def job(
+    schedule: str,
+    handler: Handler | None = None,
+    *,
+    name: str | None = None,
+    attempts: int = 3,
+    retry_delay: float = 5,
+    timeout: float | None = None,
+    timezone: str | None = None,
+    missed: str = "skip",
+) -> Any:
+    """Run at the times of a cron expression.
+
+    Args:
+        schedule: Five fields, such as `*/5 * * * *`, or `@hourly`, `@daily`, `@weekly`, `@monthly`,
+            `@yearly`.
+        handler: What to run, where it is not decorated.
+        name: How the job is called; that of the function, if none is given.
+        attempts: How often it is tried in one run.
+        retry_delay: Seconds between two attempts.
+        timeout: Seconds that an attempt may take; `functions.timeout`, if none are given.
+        timezone: Of the schedule, such as `Europe/Berlin`; the server's, if none is given.
+        missed: What becomes of a time at which no server ran: `skip`, or run it `once`.
+    """
+    return _marked_here(
+        handler,
+        kind=JOB,
+        options=_checked(
+            {
+                "schedule": schedule,
+                "name": name,
+                "attempts": attempts,
+                "retry_delay": retry_delay,
+                "timeout": timeout,
+                "timezone": timezone,
+                "missed": missed,
+            }
+        ),
+    )
+
+
+def _marked_here(handler: Handler | None, **said: Any) -> Any:
+    return _marked(handler, **said)

@@ -1,0 +1,52 @@
+"""`bak functions`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from bakend.testing import temporary_project
+
+from processes import bak, make_project
+
+
+def test_functions_are_listed_and_faults_told(tmp_path: Path) -> None:
+    """Functions on stdout, faults on stderr, with exit code 1."""
+    project = make_project(tmp_path / "project")
+    (project / "functions").mkdir()
+    one = project / "functions" / "one.py"
+    one.write_text("from bakend import on_create\n@on_create('posts')\ndef f(ctx): pass\n")
+
+    fine = bak(project, "functions", "list")
+    (project / "functions" / "two.py").write_text("nowhere\n")
+    broken = bak(project, "functions", "list", "--json")
+
+    assert (fine.returncode, fine.stdout) == (
+        0,
+        "posts.created\tfunctions/one.py:f@posts.created\n",
+    )
+    assert broken.returncode == 1
+    assert "functions/two.py:1: NameError" in json.loads(broken.stdout)[1]["error"]
+
+
+def test_runs_are_listed_and_tried_again(tmp_path: Path) -> None:
+    """By the id that the list has."""
+    project = make_project(tmp_path / "project")
+    with temporary_project(folder=project) as opened:
+        opened.write_file(
+            "functions/one.py",
+            "from bakend import on_register\n@on_register('users', attempts=1)\n"
+            "def f(ctx):\n    raise ValueError('no')\n",
+        )
+        opened.load_programs()
+        opened.make_user("ada@example.com")
+        opened.run_pending()
+
+    (line,) = bak(project, "functions", "runs").stdout.splitlines()
+    run_id, status, attempts, *_rest, error = line.split("\t")
+    again = bak(project, "functions", "retry", run_id)
+    twice = bak(project, "functions", "retry", run_id)
+
+    assert (status, attempts, error) == ("failed", "1", "ValueError: no")
+    assert (again.returncode, again.stdout) == (0, f"{run_id} is tried again\n")
+    assert (twice.returncode, twice.stderr) == (1, "The run has not failed, it is waiting\n")
