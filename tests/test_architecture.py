@@ -40,7 +40,7 @@ DOORS: Final = {
     "waitress": ("server",),
     "click": ("cli",),
     "websockets": ("realtime.loop",),
-    "asyncio": ("realtime.loop",),
+    "asyncio": ("realtime.loop", "usercode.context"),
     "dotenv": ("settings",),
     "time": ("clock",),
     "random": (),
