@@ -95,16 +95,13 @@ def test_no_committed_record_is_lost_to_a_function(tmp_path: Path) -> None:
     for _ in range(KILLS):
         with start_server(project, port=port) as server:
             server.wait_healthy()
-            loads = [_Load(port) for _ in range(2)]
-            threads = [threading.Thread(target=load.run) for load in loads]
-            for thread in threads:
-                thread.start()
+            load = _Load(port)
+            thread = threading.Thread(target=load.run)
+            thread.start()
             CLOCK.pause(chance.uniform(0.02, 0.5))
             server.kill()
-            for thread in threads:
-                thread.join()
-            for load in loads:
-                acknowledged.update(load.acknowledged)
+            thread.join()
+            acknowledged.update(load.acknowledged)
 
     def is_complete() -> bool:
         seen = first_seen(out)
@@ -113,7 +110,8 @@ def test_no_committed_record_is_lost_to_a_function(tmp_path: Path) -> None:
         )
 
     with running_server(project, port=port):
-        wait_until(is_complete, 60, what="each record was seen, in order")
+        # What may have been running at a kill is begun one at a time.
+        wait_until(is_complete, 240, what="each record was seen, in order")
     written = len(lines(out))
     print(f"{len(acknowledged)} records, {written} lines after {KILLS} kills")  # noqa: T201
     assert len(acknowledged) > KILLS
@@ -205,7 +203,9 @@ def test_a_function_that_never_ends_is_given_up(tmp_path: Path) -> None:
             assert client.post("/api/posts", {"title": "stuck"}).status == 201
         assert client.post("/api/posts", {"title": "fine"}).status == 201
         wait_until(lambda: "fine" in titles(client), 40, what="the other function goes on")
-        wait_until(lambda: server.log.count("was given up") == 4, 40, what="they are given up")
+        wait_until(
+            lambda: server.log.count("thread is left behind") == 4, 40, what="they are given up"
+        )
     runs = json.loads(bak(project, "functions", "runs", "--json").stdout)
     assert [run["status"] for run in runs] == ["failed"] * 4
 
