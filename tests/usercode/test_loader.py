@@ -14,6 +14,12 @@ from bakend.usercode.loader import PACKAGE, forget, load, warn_of_foreign
 Write = Callable[[str, str], None]
 
 
+@pytest.fixture(autouse=True)
+def _python_would_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Python write caches as it does everywhere, whatever this machine's environment says."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     def to(path: str, text: str) -> None:

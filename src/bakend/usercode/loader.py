@@ -81,7 +81,7 @@ def load(project: Path, folder: str) -> list[UserFile]:
     """
     with _lock:
         if not any(isinstance(each, _Finder) for each in sys.meta_path):
-            sys.meta_path.append(_Finder())
+            sys.meta_path.insert(0, _Finder())  # before Python's own, which believes caches
         number = next(_numbers)
     package = f"{PACKAGE}{number}"
     sys.modules[package] = _package(package, project)
