@@ -38,4 +38,4 @@ def test_jobs_are_listed(project: Path) -> None:
     lines = bak(project, "jobs", "list").stdout.splitlines()
 
     assert [line.split("\t")[:2] for line in lines] == [["bad", "@daily"], ["good", "@daily"]]
-    assert bak(project, "jobs", "run", "none").stderr == 'Job "none" not found\n'
+    assert bak(project, "jobs", "run", "none").stderr == 'Job "none" does not exist\n'

@@ -233,3 +233,16 @@ def test_another_method_is_refused(
         "method_not_allowed",
         "Method not allowed",
     )
+
+
+@pytest.mark.parametrize("name", ["functions", "jobs"])
+def test_functions_and_jobs_are_lists(client: Client, admin: Mapping[str, str], name: str) -> None:
+    """Empty, where there are none."""
+    assert _get(client, name, admin)["items"] == []
+
+
+def test_the_runs_of_a_job_that_is_none(client: Client, admin: Mapping[str, str]) -> None:
+    """Named in the message."""
+    answer = client.request("GET", "/api/admin/jobs/nothing/runs", headers=admin)
+
+    assert _error(answer) == (404, "not_found", 'Job "nothing" does not exist')

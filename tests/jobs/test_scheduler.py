@@ -130,7 +130,7 @@ def test_a_job_is_run_when_asked(project: TestProject) -> None:
     project.run_pending()
 
     assert [run.status for run in runs(project)] == ["completed"]
-    with pytest.raises(NotFoundError, match='Job "tack" not found'):
+    with pytest.raises(NotFoundError, match='Job "tack" does not exist'):
         project.app.programs().request("tack")
 
 

@@ -315,4 +315,4 @@ def find(jobs: Jobs, name: str) -> Job:
     for job in jobs.jobs:
         if job.name == name:
             return job
-    raise NotFoundError(f'Job "{name}" not found')
+    raise NotFoundError(f'Job "{name}" does not exist')

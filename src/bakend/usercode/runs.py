@@ -55,14 +55,14 @@ class Run(Struct, kw_only=True):
     def as_json(self) -> dict[str, Any]:
         """Return it as the API shows it."""
         return {
-            "id": self.id,
+            "runId": self.id,
             "kind": self.kind,
             "name": self.name,
             "status": self.status,
             "eventId": None if self.event is None else self.event.id,
             "eventType": None if self.event is None else self.event.type,
             "subject": self.subject,
-            "attempts": self.attempts,
+            "attempt": self.attempts,
             "crashes": self.crashes,
             "nextAt": self.next_at,
             "createdAt": self.created_at,

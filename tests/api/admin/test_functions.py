@@ -54,7 +54,7 @@ def test_runs_are_found_by_name_and_status(ask: Any, failed: str) -> None:
     name = "functions/one.py:greet@auth.register"
     (run,) = ask("GET", f"{PATH}/runs?status=failed&name={name}").get_json()["items"]
 
-    assert (run["id"], run["status"], run["attempts"]) == (failed, "failed", 1)
+    assert (run["runId"], run["status"], run["attempt"]) == (failed, "failed", 1)
     assert (run["error"], run["eventType"]) == ("ValueError: no", "auth.register")
     assert ask("GET", f"{PATH}/runs?status=completed").get_json()["total"] == 0
     answer = ask("GET", f"{PATH}/runs?status=bad")

@@ -45,7 +45,7 @@ def test_a_job_is_run_and_its_log_read(project: TestProject, ask: Any) -> None:
     found = ask("GET", f"{PATH}/report/runs/{run['id']}").get_json()
     assert (found["status"], found["log"]) == ("completed", "INFO hello")
     (listed,) = ask("GET", f"{PATH}/report/runs").get_json()["items"]
-    assert listed["id"] == run["id"]
+    assert listed["runId"] == run["runId"]
 
 
 @pytest.mark.parametrize(
