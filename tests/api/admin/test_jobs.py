@@ -42,7 +42,7 @@ def test_a_job_is_run_and_its_log_read(project: TestProject, ask: Any) -> None:
     project.run_pending()
 
     assert (answer.status_code, run["status"]) == (202, "waiting")
-    found = ask("GET", f"{PATH}/report/runs/{run['id']}").get_json()
+    found = ask("GET", f"{PATH}/report/runs/{run['runId']}").get_json()
     assert (found["status"], found["log"]) == ("completed", "INFO hello")
     (listed,) = ask("GET", f"{PATH}/report/runs").get_json()["items"]
     assert listed["runId"] == run["runId"]
