@@ -188,7 +188,8 @@ STUCK: Final = """
 import threading
 from bakend import on_create
 
-@on_create("posts", timeout=0.2, attempts=1)
+# Long enough for a busy machine to get as far as the wait, which no exception interrupts.
+@on_create("posts", timeout=2, attempts=1)
 def stuck(ctx):
     if ctx.record["title"] == "stuck":
         threading.Lock().acquire() and threading.Event().wait()
