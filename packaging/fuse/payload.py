@@ -26,6 +26,10 @@ USELESS: Final = re.compile(r"\.(so|c|h|pyx|pxd|pyi|pyc|exe)$|/py\.typed$|/tests
 METADATA_KEPT: Final = ("METADATA", "entry_points.txt")
 
 
+LEAN: Final = frozenset({"cronsim", "tzdata", "websockets"})
+"""Packages whose sources stay out: 0.3 MB that only a traceback inside of them would show."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the fuse step is given."""
@@ -74,7 +78,7 @@ def collect(parts: Parts) -> Payload:
 
     entries = {
         **standard_library(parts.interpreter / "lib" / f"python{series}", f"lib/python{series}/"),
-        **packages({**zipapp, **startup_modules(parts.startup, zipapp, pip)}),
+        **lean(packages({**zipapp, **startup_modules(parts.startup, zipapp, pip)})),
         **without_sources(packages(pip)),
         **{name: zipapp[name] for name in zipapp if not name.startswith(PACKAGES)},
         f"{PACKAGES}bakend/build.json": dumped(about),
@@ -114,6 +118,13 @@ def packages(files: Mapping[str, bytes]) -> dict[str, bytes]:
         if name.endswith(".py"):
             found[f"{name}c"] = compiled(content, name)
     return found
+
+
+def lean(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return packages, those of `LEAN` without their sources."""
+    slim = {name: content for name, content in files.items() if name.split("/")[1] in LEAN}
+    rest = {name: content for name, content in files.items() if name not in slim}
+    return {**rest, **without_sources(slim)}
 
 
 def without_sources(files: Mapping[str, bytes]) -> dict[str, bytes]:

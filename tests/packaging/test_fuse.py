@@ -19,7 +19,7 @@ from fuse import archive, elf, licences
 from fuse.bytecode import ROOT as SELF
 from fuse.bytecode import compiled
 from fuse.fuse import MAGIC, SECTION, SLOT, fuse
-from fuse.payload import own_environment, packages, startup_modules, stored, without_sources
+from fuse.payload import lean, own_environment, packages, startup_modules, stored, without_sources
 from fuse.problems import FuseError
 
 DAMAGED: Final = 70
@@ -168,6 +168,15 @@ def test_packages_are_lean() -> None:
         "site-packages/p/__init__.pyc",
         "site-packages/p/data.json",
     ]
+
+
+def test_lean_packages_come_without_their_sources() -> None:
+    """The others keep theirs, for tracebacks."""
+    names = [
+        f"site-packages/{name}" for name in ("websockets/a.py", "websockets/a.pyc", "flask/a.py")
+    ]
+
+    assert sorted(lean(dict.fromkeys(names, b""))) == sorted(names[1:])
 
 
 def test_without_sources_only_what_runs_is_left() -> None:
