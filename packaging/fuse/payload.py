@@ -19,8 +19,11 @@ from fuse.problems import FuseError
 PACKAGES: Final = "site-packages/"
 MANIFEST: Final = "bak.json"
 
-# An executable has no place for them: binary modules, sources in C, hints for type checkers, tests.
-USELESS: Final = re.compile(r"\.(so|c|h|pyx|pxd|pyi|pyc|exe)$|/py\.typed$|/tests/")
+# An executable has no place for them: binary modules, sources in C, hints for type checkers, tests,
+# and two forms of websockets that nothing here can use: its former self, and that for trio.
+USELESS: Final = re.compile(
+    r"\.(so|c|h|pyx|pxd|pyi|pyc|exe)$|/py\.typed$|/tests/|/websockets/(legacy|trio)/"
+)
 
 # Of the metadata only what `importlib.metadata` is asked for; the texts of licences lie elsewhere.
 METADATA_KEPT: Final = ("METADATA", "entry_points.txt")
