@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import secrets
 import socket
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +59,12 @@ def want(port: int, method: str, path: str, status: int, content: object = None)
 
 
 def free_port() -> int:
-    """Return a port of this machine that nobody had a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of this machine that nobody had a moment ago.
+
+    From below those that the system gives to outgoing connections, which could take it in between.
+    """
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
