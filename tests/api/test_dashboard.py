@@ -49,6 +49,25 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "built"
 
 
+@pytest.fixture
+def script() -> str:
+    """The address of a script of the dashboard."""
+    return f"/_/{_named('.js')}"
+
+
+@pytest.fixture
+def style() -> str:
+    """The address of a style sheet of the dashboard."""
+    return f"/_/{_named('.css')}"
+
+
+def _named(ending: str) -> str:
+    """Return the longest file of the dashboard that ends so."""
+    files = read_assets(importlib_resources.files("bakend.dashboard"))
+    found = [path for path in files if path.endswith(ending)]
+    return max(found, key=lambda path: len(files[path].content))
+
+
 def _get(project: TestProject, path: str, **headers: str) -> TestResponse:
     return project.client.get(path, headers={k.replace("_", "-"): v for k, v in headers.items()})
 
@@ -93,6 +112,18 @@ def test_the_page_obeys_its_own_policy(project: TestProject) -> None:
     assert "<script>" not in text
 
 
+def test_the_first_screen_is_small() -> None:
+    """What a browser loads before anybody can log in, and everything together, as it is sent."""
+    files = read_assets(importlib_resources.files("bakend.dashboard"))
+    sent = {path: len(file.compressed or file.content) for path, file in files.items()}
+    index = files["index.html"].content.decode()
+
+    first = sum(size for path, size in sent.items() if f'"/_/{path}"' in index)
+
+    assert 10_000 < first < 120_000
+    assert sum(sent.values()) < 500_000
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -129,7 +160,7 @@ def test_a_path_only_goes_down(project: TestProject, path: str) -> None:
     assert _get(project, path).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/_", "/_/", "/_/status.js", "/_/a/page"])
+@pytest.mark.parametrize("path", ["/_", "/_/", "/_/icon.svg", "/_/a/page"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_files_are_only_read(project: TestProject, method: str, path: str) -> None:
     """Other methods are told which there are."""
@@ -148,12 +179,12 @@ def test_head_is_get_without_the_body(project: TestProject) -> None:
         assert head.headers[name] == get.headers[name]
 
 
-def test_what_a_browser_has_is_not_sent_again(project: TestProject) -> None:
+def test_what_a_browser_has_is_not_sent_again(project: TestProject, script: str) -> None:
     """A tag that still fits is answered with 304, without a body and with what caches need."""
-    first = _get(project, "/_/status.js")
-    again = _get(project, "/_/status.js", If_None_Match=first.headers["ETag"])
-    weak = _get(project, "/_/status.js", If_None_Match=f'"other", W/{first.headers["ETag"]}')
-    changed = _get(project, "/_/status.js", If_None_Match='"other"')
+    first = _get(project, script)
+    again = _get(project, script, If_None_Match=first.headers["ETag"])
+    weak = _get(project, script, If_None_Match=f'"other", W/{first.headers["ETag"]}')
+    changed = _get(project, script, If_None_Match='"other"')
 
     assert first.headers["ETag"].startswith('"')
     assert (again.status_code, again.data, weak.status_code) == (304, b"", 304)
@@ -162,14 +193,14 @@ def test_what_a_browser_has_is_not_sent_again(project: TestProject) -> None:
     assert changed.status_code == 200
 
 
-def test_those_who_take_gzip_get_it(project: TestProject) -> None:
+def test_those_who_take_gzip_get_it(project: TestProject, style: str) -> None:
     """The two variants have tags of their own, and caches are told to keep them apart."""
-    plain = _get(project, "/_/status.css")
-    zipped = _get(project, "/_/status.css", Accept_Encoding="br, gzip;q=0.5")
-    refused = _get(project, "/_/status.css", Accept_Encoding="gzip;q=0")
+    plain = _get(project, style)
+    zipped = _get(project, style, Accept_Encoding="br, gzip;q=0.5")
+    refused = _get(project, style, Accept_Encoding="gzip;q=0")
     again = _get(
         project,
-        "/_/status.css",
+        style,
         Accept_Encoding="gzip",
         If_None_Match=zipped.headers["ETag"],
     )
@@ -188,7 +219,7 @@ def test_those_who_take_gzip_get_it(project: TestProject) -> None:
 def test_a_dashboard_that_is_switched_off_is_not_there() -> None:
     """Its addresses are unknown ones, in JSON."""
     with temporary_project(settings={"dashboard_enabled": False}) as project:
-        for path in ("/_", "/_/", "/_/status.js", "/_/../health"):
+        for path in ("/_", "/_/", "/_/icon.svg", "/_/../health"):
             answer = _get(project, path)
             assert (answer.status_code, answer.get_json()["error"]["code"]) == (404, "not_found")
 

@@ -1,7 +1,7 @@
-"""Node with the official JavaScript client in it, made ready once and started for each script.
+"""Node with packages in it, made ready once: the JavaScript client, and what makes the dashboard.
 
-The client comes from npm, by the lock file, and lies in an ignored folder beside the scripts: a second
-run needs no network. What is missing and cannot be had fails the tests, and says what to do.
+They come from npm, by the lock file, and lie in an ignored folder beside it: a second run needs no
+network. What is missing and cannot be had fails the tests, and says what to do.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from processes import NOTHING, SLOWNESS
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "conformance" / "javascript"
 INSTALLED: Final = FOLDER / "node_modules"
-NOTE: Final = INSTALLED / ".made-from"
+DASHBOARD: Final = Path(__file__).resolve().parents[2] / "dashboard"
 
 OLDEST: Final = (18, 15)
 """Debian 12 has 18; the one before has no fetch, and earlier ones of it no reports as text."""
@@ -93,18 +93,19 @@ def environment(extra: Mapping[str, str] = NOTHING) -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if name not in _LEFT_OUT} | dict(extra)
 
 
-def make_ready() -> Node:
-    """Find or install Node, install the client by the lock file, and return it.
+def make_ready(folder: Path = FOLDER) -> Node:
+    """Find or install Node, install the packages of a folder by its lock file, and return it.
 
     Raises:
         NodeError: Something is missing, and we cannot or may not install it.
     """
-    with _alone():
+    with _alone(folder):
         program, version = _find_node()
-        made_from = _digest(FOLDER / "package.json", FOLDER / "package-lock.json")
-        if not NOTE.exists() or NOTE.read_text() != made_from:
-            _install_client()
-            NOTE.write_text(made_from)
+        made_from = _digest(folder / "package.json", folder / "package-lock.json")
+        note = folder / "node_modules" / ".made-from"
+        if not note.exists() or note.read_text() != made_from:
+            _install(folder)
+            note.write_text(made_from)
     return Node(program, version)
 
 
@@ -123,11 +124,11 @@ def _find_node() -> tuple[str, tuple[int, int]]:
     return program, (int(found[1]), int(found[2]))
 
 
-def _install_client() -> None:
+def _install(folder: Path) -> None:
     # Half of an installation has no note, so the next run makes it anew; npm removes what is there.
     if shutil.which("npm") is None:
         _install_packages("npm")
-    _run(["npm", "ci"], "The client, by `npm ci` in tests/conformance/javascript,")
+    _run(["npm", "ci"], f"The packages, by `npm ci` in {folder},", folder)
 
 
 def _install_packages(*packages: str) -> None:
@@ -135,12 +136,10 @@ def _install_packages(*packages: str) -> None:
     install = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
     names = " ".join(packages)
     if shutil.which("apt-get") is None:
-        raise NodeError(
-            f"The tests of the JavaScript client need {names}: install Node 18 or newer"
-        )
+        raise NodeError(f"These tests need {names}: install Node 18 or newer")
     if os.geteuid() != 0:
         command = f"sudo apt-get update && sudo apt-get install -y {names}"
-        raise NodeError(f"The tests of the JavaScript client need {names}. Run once: {command}")
+        raise NodeError(f"These tests need {names}. Run once: {command}")
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     with contextlib.suppress(NodeError):
         _run(install, names)
@@ -150,12 +149,12 @@ def _install_packages(*packages: str) -> None:
     _run(install, names)
 
 
-def _run(command: Sequence[str], what: str) -> str:
+def _run(command: Sequence[str], what: str, folder: Path = FOLDER) -> str:
     """Return what a command prints on stdout."""
     try:
         done = subprocess.run(
             command,
-            cwd=FOLDER,
+            cwd=folder,
             env=environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -177,8 +176,8 @@ def _digest(*files: Path) -> str:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def _alone(folder: Path) -> Iterator[None]:
     """Wait until no other process of this clone makes it ready; the system frees the lock if we die."""
-    with (FOLDER / "node_modules.lock").open("w") as lock:
+    with (folder / "node_modules.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import json
@@ -29,6 +30,20 @@ OPTIONS: Final = (
 START_S: Final = 30.0
 PATIENCE_S: Final = 20.0
 
+WAIT_MS: Final = 15_000
+"""How long is waited for an element that is asked for."""
+
+KEYS: Final = {
+    "Backspace": "\ue003",
+    "Tab": "\ue004",
+    "Enter": "\ue007",
+    "Shift": "\ue008",
+    "Control": "\ue009",
+    "Escape": "\ue00c",
+    "Space": " ",
+    "Down": "\ue015",
+}
+
 _ELEMENT: Final = "element-6066-11e4-a52e-4f735466cecf"
 """What the protocol calls the id of an element."""
 
@@ -40,7 +55,12 @@ class Browser:
         self._port = port
         options = {"args": [*OPTIONS, f"--user-data-dir={profile}"]}
         logs = {"browser": "ALL"}
-        wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": logs}
+        wanted = {
+            "browserName": "chrome",
+            "timeouts": {"implicit": WAIT_MS},
+            "goog:chromeOptions": options,
+            "goog:loggingPrefs": logs,
+        }
         answer = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self._session = f"/session/{answer['sessionId']}"
 
@@ -64,6 +84,74 @@ class Browser:
         """Return the text that can be seen."""
         return str(self._ask("GET", f"{self._element(selector)}/text"))
 
+    def fill(self, selector: str, text: str) -> None:
+        """Put a text in the place of what a field has."""
+        self._ask("POST", f"{self._element(selector)}/clear", {})
+        self.type(selector, text)
+
+    def click_text(self, text: str, within: str = "body") -> None:
+        """Click on the button or link that says exactly this, or is labelled so."""
+        self.run(
+            """
+            const [text, within] = arguments;
+            for (const old of document.querySelectorAll("[data-wanted]")) delete old.dataset.wanted;
+            const says = (each) =>
+              (each.innerText ?? "").trim() === text || each.getAttribute("aria-label") === text;
+            const found = [...document.querySelectorAll(within)]
+              .flatMap((each) => [...each.querySelectorAll("button, a, summary, label")])
+              .filter((each) => says(each) && each.checkVisibility());
+            if (found.length) found.at(-1).dataset.wanted = "";
+            """,
+            text,
+            within,
+            until="return document.querySelector('[data-wanted]') !== null;",
+            what=f"something that says {text!r}",
+        )
+        self.click("[data-wanted]")
+
+    def press(self, *names: str) -> None:
+        """Press keys one after the other, `Control+k` together; what is no name of a key is typed."""
+        steps = []
+        for name in names:
+            parts = name.split("+") if len(name) > 1 and "+" in name else [name]
+            if len(parts) == 1 and parts[0] not in KEYS:
+                parts = list(name)
+                for part in parts:
+                    steps += [{"type": "keyDown", "value": part}, {"type": "keyUp", "value": part}]
+                continue
+            keys = [KEYS.get(part, part) for part in parts]
+            steps += [{"type": "keyDown", "value": key} for key in keys]
+            steps += [{"type": "keyUp", "value": key} for key in reversed(keys)]
+        actions = [{"type": "key", "id": "keyboard", "actions": steps}]
+        self._ask("POST", f"{self._session}/actions", {"actions": actions})
+
+    def run(self, script: str, *values: object, until: str | None = None, what: str = "") -> Any:
+        """Run a script in the page and return what it returns; with `until`, again until that is true."""
+        if until is None:
+            return self._ask(
+                "POST", f"{self._session}/execute/sync", {"script": script, "args": list(values)}
+            )
+
+        def is_so() -> bool:
+            self.run(script, *values)
+            return bool(self.run(until))
+
+        wait_until(is_so, PATIENCE_S, what)
+        return None
+
+    def look(self, width: int, height: int, *, scheme: str = "light") -> None:
+        """Be a screen of this size, and prefer light or dark colours."""
+        self._tell(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
+        )
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        self._tell("Emulation.setEmulatedMedia", {"features": [feature]})
+
+    def picture(self) -> bytes:
+        """Return what is to be seen, as a PNG."""
+        return base64.b64decode(self._ask("GET", f"{self._session}/screenshot"))
+
     def wait_for(self, text: str) -> None:
         """Wait until a text can be seen."""
         try:
@@ -79,6 +167,10 @@ class Browser:
     def close(self) -> None:
         """Close the window."""
         self._ask("DELETE", self._session)
+
+    def _tell(self, command: str, values: object) -> None:
+        """Use the browser's own protocol, for what the W3C's has not."""
+        self._ask("POST", f"{self._session}/goog/cdp/execute", {"cmd": command, "params": values})
 
     def _element(self, selector: str) -> str:
         found = self._ask(

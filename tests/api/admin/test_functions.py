@@ -49,6 +49,16 @@ def test_a_project_without_functions_has_an_empty_list(ask: Any) -> None:
     assert ask("GET", f"{PATH}/runs").get_json() == {"items": [], "total": 0}
 
 
+def test_a_run_has_its_log_with_the_traceback(ask: Any, failed: str) -> None:
+    """So that whoever looks sees the line that failed; an unknown run is 404."""
+    run = ask("GET", f"{PATH}/runs/{failed}").get_json()
+
+    assert (run["runId"], run["status"], run["error"]) == (failed, "failed", "ValueError: no")
+    assert "functions/one.py" in run["log"]
+    assert "line 4" in run["log"]
+    assert ask("GET", f"{PATH}/runs/run_none").status_code == 404
+
+
 def test_runs_are_found_by_name_and_status(ask: Any, failed: str) -> None:
     """And another word for the status is refused."""
     name = "functions/one.py:greet@auth.register"

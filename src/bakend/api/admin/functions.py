@@ -37,6 +37,11 @@ def add_routes(blueprint: Blueprint, programs: Callable[[], Programs]) -> None:
     def list_function_runs() -> Response:
         return runs_answer(programs(), "function", request.args.get("name", ""))
 
+    @blueprint.get("/functions/runs/<run_id>")
+    def get_function_run(run_id: str) -> Response:
+        run = programs().run("function", run_id)
+        return json_answer({**run.as_json(), "log": run.log})
+
     @blueprint.post("/functions/runs/<run_id>/retry")
     def retry_function_run(run_id: str) -> Response:
         return json_answer(programs().retry(run_id).as_json())

@@ -1,0 +1,99 @@
+// A list whose numbers only grow, followed while somebody looks: the newest first, older ones when asked for.
+
+import { untrack } from "svelte";
+import { connection } from "./connection.svelte";
+import type { Followed } from "./types";
+
+const EVERY_MS = 2_000;
+const FIRST = 200;
+const KEPT = 5_000;
+
+interface Numbered {
+  seq: number;
+}
+
+type Load<T> = (
+  query: { limit: number; after?: number },
+  signal: AbortSignal,
+) => Promise<Followed<T>>;
+
+export class Follower<T extends Numbered> {
+  /** The newest first. */
+  items = $state.raw<T[]>([]);
+  error = $state.raw<unknown>();
+  isLoaded = $state(false);
+  isLive = $state(true);
+  /** Whether the beginning of the list is here. */
+  isComplete = $state(false);
+  #next = 0;
+  #load: Load<T>;
+  #stop = new AbortController();
+
+  /** To be made while a component is: begins anew when state that `load` reads changes. */
+  constructor(load: Load<T>) {
+    this.#load = load;
+    $effect(() => {
+      void connection.recoveries;
+      const stop = new AbortController();
+      this.#stop = stop;
+      const first = load({ limit: FIRST }, stop.signal);
+      untrack(() => void this.#begin(first, stop.signal));
+      const timer = setInterval(() => {
+        if (this.isLive && this.isLoaded && !document.hidden && !connection.isLost) {
+          void this.#go(stop.signal);
+        }
+      }, EVERY_MS);
+      return () => {
+        stop.abort();
+        clearInterval(timer);
+      };
+    });
+  }
+
+  async #begin(first: Promise<Followed<T>>, signal: AbortSignal): Promise<void> {
+    await this.#attempt(signal, async () => {
+      const page = await first;
+      if (signal.aborted) return;
+      this.items = [...page.items].reverse();
+      this.#next = page.next;
+      this.isComplete = page.items.length < FIRST;
+      this.isLoaded = true;
+    });
+  }
+
+  async #go(signal: AbortSignal): Promise<void> {
+    await this.#attempt(signal, async () => {
+      const page = await this.#load({ limit: 500, after: this.#next }, signal);
+      if (signal.aborted || !page.items.length) return;
+      this.#next = page.next;
+      this.items = [...[...page.items].reverse(), ...this.items].slice(0, KEPT);
+    });
+  }
+
+  /** Read some that are older than what is here. Numbers may have gaps: it goes back until it finds some. */
+  async older(): Promise<void> {
+    const { signal } = this.#stop;
+    const first = this.items.at(-1)?.seq ?? 0;
+    await this.#attempt(signal, async () => {
+      for (let step = FIRST; ; step *= 4) {
+        const after = Math.max(0, first - 1 - step);
+        const page = await this.#load({ limit: 500, after }, signal);
+        const found = page.items.filter((item) => item.seq < first);
+        if (signal.aborted) return;
+        if (after === 0 && found.length < 500) this.isComplete = true;
+        if (!found.length && after > 0) continue;
+        this.items = [...this.items, ...found.reverse()];
+        return;
+      }
+    });
+  }
+
+  async #attempt(signal: AbortSignal, what: () => Promise<void>): Promise<void> {
+    try {
+      await what();
+      if (!signal.aborted) this.error = undefined;
+    } catch (error) {
+      if (!signal.aborted) this.error = error;
+    }
+  }
+}

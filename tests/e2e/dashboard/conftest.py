@@ -1,0 +1,29 @@
+"""One browser for all tests of the dashboard in a process; each has a server, and an origin, of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from screens import Screen, a_window, started
+from verify.hosts.browser import Browser
+from verify.outcome import NotRun
+
+
+@pytest.fixture(scope="session")
+def window() -> Iterator[Browser]:
+    """A window of Chromium; without one the tests fail, and say what to install."""
+    try:
+        with a_window() as opened:
+            yield opened
+    except NotRun as missing:
+        pytest.fail(str(missing), pytrace=False)
+
+
+@pytest.fixture
+def screen(window: Browser, tmp_path: Path) -> Iterator[Screen]:
+    """The window, logged in, in front of a server with a collection of notes."""
+    with started(window, tmp_path) as opened:
+        opened.log_in()
+        yield opened
