@@ -70,7 +70,7 @@ class Programs:
             clock=clock,
             limit_s=settings.functions_timeout_s,
             forget_s=settings.events_retention_s,
-            may_run=self._lease.take,
+            lease=self._lease,
         )
         self.scheduler = Scheduler(
             database,

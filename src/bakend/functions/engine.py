@@ -5,9 +5,9 @@ has returned, or when the event is parked in `_runs` to be tried again. Places a
 `FLUSH_S`: a crash repeats a little and loses nothing. What was handed out and is not done yet is
 `open`; events of one record and function wait for each other in a lane.
 
-After an unclean stop nobody knows which event was running. So each that may have been is parked,
-and begins with its attempt written down, alone: one that ends the process `CRASHES_MAX` times has
-failed, and the others go on.
+What runs is noted in the file of the lease, where a kill leaves it. After one, these few events
+are suspects: each is parked, and begins with its attempt written down, alone. One that ends the
+process `CRASHES_MAX` times has failed, and the others go on.
 """
 
 from __future__ import annotations
@@ -31,11 +31,9 @@ from bakend.functions.registry import Function, Registry
 from bakend.structs import Struct
 from bakend.usercode import context
 from bakend.usercode.context import Context, Logger, Services
+from bakend.usercode.lease import Lease
 from bakend.usercode.runs import Run, Runs
 from bakend.usercode.workers import Call, Outcome, Workers
-
-RUNNING: Final = "functions_running"
-"""Row of `_bakend_meta` that is there while a process runs functions, and after it was killed."""
 
 LOOK_S: Final = 1.0
 """How long a commit or a request of another process may go unseen."""
@@ -85,7 +83,7 @@ class Engine:
         clock: Clock,
         limit_s: float,
         forget_s: float,
-        may_run: Callable[[], bool],
+        lease: Lease,
     ) -> None:
         """Take the parts; nothing runs yet.
 
@@ -98,7 +96,7 @@ class Engine:
             clock: Where time comes from.
             limit_s: How long a run may take that says nothing itself.
             forget_s: For how long the place of a function is kept that is gone.
-            may_run: Whether no other process runs functions of this project.
+            lease: Whether no other process runs functions of this project.
         """
         self._database = database
         self._events = log
@@ -107,7 +105,7 @@ class Engine:
         self._services = services
         self._clock = clock
         self._limit_s = limit_s
-        self._may_run = may_run
+        self._lease = lease
         self._forget = timedelta(seconds=forget_s)
         self._wanted: Registry | None = None
         self._functions: dict[str, Function] = {}
@@ -126,8 +124,10 @@ class Engine:
         """Calls that have not come back."""
         self._ran: set[str] = set()
         """Functions that have run since the places were written."""
-        self._suspicious = 0
-        """Up to where events may have been running when the last process was killed."""
+        self._running: set[tuple[str, int]] = set()
+        """Functions and numbers of events whose first attempt was handed out."""
+        self._suspects: set[int] = set()
+        """Events that ran when the last process was killed, and are not passed yet."""
         self._is_alone = False
         """While an event runs that may end the process."""
         self._needs_quiet = False
@@ -178,7 +178,7 @@ class Engine:
         self._is_recovered = False
         with self._database.write() as tx:
             self._runs.release(tx, "function")
-            tx.execute("DELETE FROM _bakend_meta WHERE key = ?", (RUNNING,))
+        self._lease.note(())
 
     @property
     def is_idle(self) -> bool:
@@ -205,7 +205,7 @@ class Engine:
     def step(self) -> None:
         """Take in what has ended, write down what has to be, hand out what there is to do."""
         if not self._is_recovered:
-            if not self._may_run():
+            if not self._lease.take():
                 return
             self._recover()
         with self._lock:
@@ -241,14 +241,10 @@ class Engine:
 
     def _recover(self) -> None:
         """Find out how the last process ended, and go on from there."""
+        self._suspects = self._lease.noted()
         with self._database.write() as tx:
-            was_killed = tx.one("SELECT 1 FROM _bakend_meta WHERE key = ?", (RUNNING,)) is not None
-            if not was_killed:
-                tx.execute("INSERT INTO _bakend_meta (key, value) VALUES (?, '1')", (RUNNING,))
             for run in self._runs.recover(tx, "function", most=CRASHES_MAX):
                 _log.error("%s has failed: the process ended while it ran", run.name)
-            end = self._events.end(tx)
-        self._suspicious = end if was_killed else 0
         with self._database.read() as snapshot:
             self._blocked = self._runs.lanes(snapshot)
         self._is_recovered = True
@@ -295,14 +291,23 @@ class Engine:
     def _queue(self, function: Function, event: Event) -> None:
         lane = (function.name, event.subject)
         self._places.open[function.name].add(event.seq)
-        if event.seq <= self._suspicious:
-            self._park(lane, event, next_at=to_text(self._clock.now()), crashes=1)
-        elif lane in self._blocked:
+        if lane in self._blocked:
             self._park(lane, event)
         elif lane in self._lanes:
             self._lanes[lane].append(event)
         else:
-            self._lanes[lane] = deque([event])
+            self._go_on(lane, deque([event]))
+
+    def _go_on(self, lane: Lane, waiting: deque[Event]) -> None:
+        """Let the first of these run next, if there is one; what comes before has ended."""
+        if not waiting:
+            return
+        if waiting[0].seq in self._suspects:
+            now = to_text(self._clock.now())
+            for event in waiting:  # the first one as due, which blocks the lane for the others
+                self._park(lane, event, next_at=now)
+        else:
+            self._lanes[lane] = waiting
             self._ready.append(lane)
 
     def _park(
@@ -318,6 +323,8 @@ class Engine:
         at = None if lane in self._blocked else next_at  # behind what is there
         if status == "waiting":
             self._blocked.add(lane)
+        if event.seq in self._suspects:
+            details["crashes"] = 1
         self._parked.append((lane[0], event.seq))
         self._parks.append(
             lambda tx: self._runs.park(tx, lane[0], event, next_at=at, status=status, **details)
@@ -327,13 +334,21 @@ class Engine:
         if self._needs_quiet:
             return
         while self._ready and self._workers.free() > 0 and not self._stopped.is_set():
-            lane = self._ready.popleft()
+            lane = self._ready[0]
             function = self._functions.get(lane[0])
             if function is None:  # gone, and its file with it
                 for event in self._lanes.pop(lane):
                     self._places.open[lane[0]].discard(event.seq)
-                continue
-            self._submit(function, self._lanes[lane][0], None)
+            else:
+                event = self._lanes[lane][0]
+                self._running.add((function.name, event.seq))
+                self._note()
+                self._submit(function, event, None)
+            self._ready.popleft()
+
+    def _note(self) -> None:
+        """Note what runs, and what may have killed the last process and is not parked yet."""
+        self._lease.note({seq for _name, seq in self._running} | self._suspects)
 
     def _submit(self, function: Function, event: Event, run: Run | None) -> None:
         logger = Logger(function.name)
@@ -379,14 +394,13 @@ class Engine:
 
     def _first_ended(self, ended: _Ended) -> None:
         lane = (ended.function.name, ended.event.subject)
+        self._running.discard((lane[0], ended.event.seq))
         waiting = self._lanes.pop(lane)
         waiting.popleft()
         self._ran.add(lane[0])
         if ended.outcome.error is None:
             self._places.open[lane[0]].discard(ended.event.seq)
-            if waiting:
-                self._lanes[lane] = waiting
-                self._ready.append(lane)
+            self._go_on(lane, waiting)
             return
         has_failed = ended.function.attempts <= 1
         self._park(
@@ -399,12 +413,10 @@ class Engine:
             status="failed" if has_failed else "waiting",
         )
         if has_failed:
-            if waiting:
-                self._lanes[lane] = waiting
-                self._ready.append(lane)
-            return
-        for event in waiting:
-            self._park(lane, event)
+            self._go_on(lane, waiting)
+        else:
+            for event in waiting:
+                self._park(lane, event)
 
     def _next_at(self, attempts: int) -> str:
         pause_s = PAUSES_S[min(attempts, len(PAUSES_S)) - 1]
@@ -430,6 +442,9 @@ class Engine:
             ]
         self._parks, self._parked, self._retried = [], [], []
         self._places.written(moved, parked)
+        if self._suspects:
+            slowest = min(self._places.kept.values(), default=0)
+            self._suspects = {seq for seq in self._suspects if seq > slowest}
         self._ran.clear()
         self._blocked.difference_update(freed)
         if retried:
