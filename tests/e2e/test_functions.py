@@ -251,18 +251,25 @@ def stuck(ctx):
 
 
 def test_a_function_that_never_ends_is_given_up(tmp_path: Path) -> None:
-    """As many as there are workers: others go on, and the server stops in good order."""
+    """Twice as many as there are workers: others go on, health says so, and the stop is in good order."""
     project = project_with(tmp_path, stuck=STUCK, note=NOTE)
     with running_server(project) as server, server.client() as client:
-        for _ in range(4):
+        assert client.post("/api/posts", {"title": "stuck"}).status == 201
+        wait_until(lambda: "left behind" in server.log, 40, what="the first one is given up")
+        assert "warnings" not in client.get("/health").json
+        for _ in range(7):
             assert client.post("/api/posts", {"title": "stuck"}).status == 201
         assert client.post("/api/posts", {"title": "fine"}).status == 201
-        wait_until(lambda: "fine" in titles(client), 40, what="the other function goes on")
+        wait_until(lambda: "fine" in titles(client), 60, what="the other function goes on")
         wait_until(
-            lambda: server.log.count("thread is left behind") == 4, 40, what="they are given up"
+            lambda: server.log.count("thread is left behind") == 8, 60, what="they are given up"
         )
+        (warning,) = client.get("/health").json["warnings"]
+        assert warning.startswith("8 runs of functions never ended")
+        told = bak(project, "health", "--url", server.url)
+        assert (told.returncode, told.stderr.strip()) == (0, warning)
     runs = json.loads(bak(project, "functions", "runs", "--json").stdout)
-    assert [run["status"] for run in runs] == ["failed"] * 4
+    assert [run["status"] for run in runs] == ["failed"] * 8
 
 
 def test_a_stop_waits_for_a_function_that_runs(tmp_path: Path) -> None:

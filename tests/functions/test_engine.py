@@ -299,13 +299,52 @@ def fail(ctx):
     }
 
 
+def test_a_function_that_is_taken_away_keeps_its_place(project: TestProject) -> None:
+    """What it has not seen yet comes when it is back."""
+    use(project, NOTE)
+    let_nothing_end(project)
+    engine: Any = project.app.programs().engine
+    post(project, "first", *"abcdefgh")
+    engine.look_now()
+    engine.step()
+    del engine._attempts.free, engine._attempts.begin
+    project.write_file("functions/one.py", "")
+    project.app.programs().reload()
+    project.run_pending()
+    post(project, "meanwhile")
+    project.write_file("functions/one.py", NOTE)
+    project.app.programs().reload()
+    project.run_pending()
+    assert sorted(seen(project)) == sorted(["first", *"abcdefgh", "meanwhile"])
+
+
+def test_a_function_that_is_far_behind_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also one whose file is gone: the log cannot be trimmed."""
+    with temporary_project(
+        [POSTS, SEEN], folder=tmp_path, settings={"events_max_rows": 3}
+    ) as opened:
+        use(opened, NOTE)
+        opened.write_file("functions/one.py", "")
+        post(opened, *"abcd")
+    with temporary_project(
+        [POSTS, SEEN], folder=tmp_path, settings={"events_max_rows": 3}
+    ) as opened:
+        opened.load_programs()
+        opened.run_pending()
+    assert [each.message for each in caplog.records if "behind" in each.message] == [
+        "functions/one.py:note@posts.created is more than 3 events behind, which are kept for it"
+    ]
+
+
 def let_nothing_end(project: TestProject) -> None:
     """Let what is handed out begin, as far as anybody can see, and nothing more."""
     engine: Any = project.app.programs().engine
     begun: list[Any] = []
-    workers = engine._workers.free()
-    engine._workers.free = lambda: workers - len(begun)
-    engine._submit = lambda *call: begun.append(call)
+    workers = engine._attempts.free()
+    engine._attempts.free = lambda: workers - len(begun)
+    engine._attempts.begin = lambda *attempt: begun.append(attempt)
 
 
 def kill(project: TestProject) -> None:
