@@ -26,6 +26,7 @@ from bakend.api.admin import functions as admin_functions
 from bakend.api.admin import jobs as admin_jobs
 from bakend.api.admin import logs as admin_logs
 from bakend.api.admin import settings as admin_settings
+from bakend.api.admin import stats as admin_stats
 from bakend.api.admin import storage as admin_storage
 from bakend.api.admin import users as admin_users
 from bakend.api.answers import COMMON_HEADERS
@@ -33,6 +34,7 @@ from bakend.api.cors import Origins, cors_headers
 from bakend.api.errors import envelope, headers_of, status_of
 from bakend.api.requests import Networks, comes_from
 from bakend.api.routing import Route
+from bakend.api.traffic import Traffic
 from bakend.audit import Audit
 from bakend.auth.authenticator import Authenticator
 from bakend.clock import Clock
@@ -99,6 +101,7 @@ class Parts(Struct, kw_only=True):
 def create_wsgi_app(parts: Parts) -> WSGIApplication:
     """Return the application, ready for a WSGI server or Flask's test client."""
     app = Flask("bakend", static_folder=None)
+    traffic = Traffic(parts.clock)
     app.url_rule_class = Route
     app.url_map.converters["collection"] = _CollectionConverter
     app.url_map.converters["file"] = storage.FileConverter
@@ -119,16 +122,16 @@ def create_wsgi_app(parts: Parts) -> WSGIApplication:
     )
     app.register_blueprint(storage.routes(parts.files, link_key=parts.link_key, clock=parts.clock))
     app.register_blueprint(realtime.routes())
-    app.register_blueprint(_administration(parts))
+    app.register_blueprint(_administration(parts, traffic))
     app.register_blueprint(records.routes(parts.records, json_depth=parts.json_depth))
     _answer_errors(app)
-    _finish_answers(app, parts)
+    _finish_answers(app, parts, traffic)
     # The place that Flask's documentation names for middleware.
     app.wsgi_app = _normalised(app.wsgi_app)  # type: ignore[method-assign, assignment]
     return app
 
 
-def _administration(parts: Parts) -> Blueprint:
+def _administration(parts: Parts, traffic: Traffic) -> Blueprint:
     blueprint = admin.blueprint()
     admin_collections.add_routes(
         blueprint, parts.editor, file_words=parts.file_words, json_depth=parts.json_depth
@@ -137,6 +140,15 @@ def _administration(parts: Parts) -> Blueprint:
     admin_settings.add_routes(blueprint, parts.show_settings)
     admin_events.add_routes(blueprint, parts.database, parts.event_log)
     admin_audit.add_routes(blueprint, parts.audit)
+    admin_stats.add_routes(
+        blueprint,
+        traffic,
+        records=parts.records,
+        files=parts.files,
+        accounts=parts.accounts,
+        programs=parts.programs,
+        database_file=parts.database.path,
+    )
     admin_storage.add_routes(blueprint, parts.files)
     admin_functions.add_routes(blueprint, parts.programs)
     admin_jobs.add_routes(blueprint, parts.programs)
@@ -206,7 +218,7 @@ def _from_werkzeug(error: HTTPException) -> BakendError:
     return BakendError(error.description or error.name)
 
 
-def _finish_answers(app: Flask, parts: Parts) -> None:
+def _finish_answers(app: Flask, parts: Parts, traffic: Traffic) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         if request.method == "OPTIONS" and response.status_code == 200:
@@ -219,12 +231,14 @@ def _finish_answers(app: Flask, parts: Parts) -> None:
                 response.headers.add(name, value)
         response.headers["X-Request-Id"] = g.request_id
         _allow_origin(response.headers, parts.origins)
+        took_ms = (parts.clock.monotonic() - g.began_at) * 1000
+        traffic.count(request.path, response.status_code, took_ms)
         _access_log.info(
             "%s %s %d %.1fms %s",
             request.method,
             request.path,
             response.status_code,
-            (parts.clock.monotonic() - g.began_at) * 1000,
+            took_ms,
             g.request_id,
         )
         return response

@@ -48,6 +48,11 @@ def count(table: Table, only: tuple[str, str | None] | None) -> Statement:
     return f"SELECT count(*) FROM {quote(table.name)}{where}", parameters
 
 
+def size(table: Table, most: int) -> Statement:
+    """Count the rows, and stop at `most`."""
+    return f"SELECT count(*) FROM (SELECT 1 FROM {quote(table.name)} LIMIT ?)", [most]
+
+
 def insert(table: Table, record_id: str, at: str, values: Mapping[str, Any]) -> Statement:
     """Insert a row; fields without a value are NULL."""
     columns = ["id", "created_at", "updated_at", *(table.columns[name] for name in values)]

@@ -109,6 +109,12 @@ class RecordStore:
             is_truncated=wanted.limit is None and len(rows) > limit,
         )
 
+    def sizes(self, most: int, collections: int) -> dict[str, int]:
+        """Return how many records the first collections by name have, each counted up to `most`."""
+        with self._database.read() as snapshot:
+            tables = sorted(self._catalog.state(snapshot).tables.items())[:collections]
+            return {name: snapshot.value(*query.size(table, most)) for name, table in tables}
+
     def get(self, name: str, record_id: str, guard_for: GuardFor) -> Record:
         """Return one record.
 

@@ -84,6 +84,12 @@ class FileStore:
             )
             return [_file(row) for row in rows], snapshot.value("SELECT count(*) FROM _files")
 
+    def totals(self) -> tuple[int, int]:
+        """Return how many files there are, and their bytes."""
+        with self._database.read() as snapshot:
+            (row,) = snapshot.all("SELECT count(*) AS count, total(size) AS size FROM _files")
+            return row["count"], int(row["size"])
+
     def everything(self, snapshot: Snapshot) -> list[StoredFile]:
         """Return all files, the oldest first."""
         return [_file(row) for row in snapshot.all(f"{_SELECT} ORDER BY created_at, id")]

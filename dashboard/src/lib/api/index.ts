@@ -36,7 +36,9 @@ export const auth = {
 };
 
 export const health = (signal?: Signal) =>
-  request<{ status: string; version: string }>("GET", "/health", { signal });
+  request<{ status: string; version: string; warnings?: string[] }>("GET", "/health", { signal });
+
+export const stats = (signal?: Signal) => request<Type.Stats>("GET", `${admin}/stats`, { signal });
 
 export const collections = {
   list: (signal?: Signal) =>

@@ -2,6 +2,9 @@
 
 import { untrack } from "svelte";
 import { connection } from "./connection.svelte";
+import { realtime } from "./realtime.svelte";
+
+const TOGETHER_MS = 300;
 
 export class Resource<T> {
   value = $state.raw<T>();
@@ -40,6 +43,25 @@ export class Resource<T> {
         if (!document.hidden && !connection.isLost) this.reload();
       }, ms);
       return () => clearInterval(timer);
+    });
+    return this;
+  }
+
+  /** Read it again when something happens, several of it together; to be called where the component is made. */
+  on(...channels: string[]): this {
+    $effect(() => {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const soon = () => {
+        timer ??= setTimeout(() => {
+          timer = undefined;
+          this.reload();
+        }, TOGETHER_MS);
+      };
+      const ends = channels.map((each) => realtime.subscribe(each, { event: soon, resync: soon }));
+      return () => {
+        clearTimeout(timer);
+        for (const end of ends) end();
+      };
     });
     return this;
   }

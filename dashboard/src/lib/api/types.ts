@@ -191,3 +191,21 @@ export interface Run {
   error: string | null;
   log?: string;
 }
+
+export interface Stats {
+  startedAt: string;
+  uptimeMs: number;
+  requests: {
+    total: number;
+    refused: number;
+    errors: number;
+    p50Ms: number | null;
+    p95Ms: number | null;
+    minutes: { at: string; count: number; refused: number; errors: number }[];
+  };
+  disk: { database: number; files: number; free: number; total: number };
+  users: number;
+  files: number;
+  collections: { name: string; count: number; isMore: boolean }[];
+  failures: Run[];
+}

@@ -247,6 +247,23 @@ export default {
   "operation.read": "lesen",
   "operation.update": "ändern",
 
+  "overview.database": "Datenbank",
+  "overview.disk": "Frei auf der Platte",
+  "overview.diskUsed": "Wie voll die Platte ist",
+  "overview.errors": "Fehler (5xx)",
+  "overview.failures": "Letzte Fehlschläge",
+  "overview.half": "die Hälfte",
+  "overview.lastHour": "die letzte Stunde, ohne Verwaltung",
+  "overview.minute":
+    "{n} Anfrage, {refused} abgelehnt, {errors} Fehler | {n} Anfragen, {refused} abgelehnt, {errors} Fehler",
+  "overview.most": "95 %",
+  "overview.noFailures": "Keine Funktion und kein Job ist gescheitert.",
+  "overview.refused": "abgelehnt (4xx)",
+  "overview.requests": "Anfragen",
+  "overview.requestsTold":
+    "In der letzten Stunde {total} Anfragen, {refused} abgelehnt, {errors} Fehler",
+  "overview.since": "läuft seit {time}",
+  "overview.total": "Anfragen",
   "overview.version": "Version",
 
   "pager.label": "Seiten",

@@ -242,6 +242,22 @@ export default {
   "operation.read": "read",
   "operation.update": "change",
 
+  "overview.database": "Database",
+  "overview.disk": "Free on the disk",
+  "overview.diskUsed": "How full the disk is",
+  "overview.errors": "errors (5xx)",
+  "overview.failures": "Last failures",
+  "overview.half": "half of them",
+  "overview.lastHour": "the last hour, without administration",
+  "overview.minute":
+    "{n} request, {refused} refused, {errors} errors | {n} requests, {refused} refused, {errors} errors",
+  "overview.most": "95 % of them",
+  "overview.noFailures": "No function and no job has failed.",
+  "overview.refused": "refused (4xx)",
+  "overview.requests": "Requests",
+  "overview.requestsTold": "In the last hour {total} requests, {refused} refused, {errors} errors",
+  "overview.since": "runs for {time}",
+  "overview.total": "requests",
   "overview.version": "Version",
 
   "pager.label": "Pages",

@@ -1,0 +1,1 @@
+import{B as a}from"./DJHJnZ69.js";a();

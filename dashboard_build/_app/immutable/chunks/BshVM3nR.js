@@ -1,1 +1,0 @@
-import{w as y,N as v,x as o,y as T,O as f,P as l,Q as m,R as i,T as p,U as R}from"./CyE_tsju.js";import{B as A}from"./DutNlZn_.js";function x(d,_,e){var s;o&&(s=R,T());var r=new A(d);y(()=>{var a=_()??null;if(o){var h=f(s),c=h===p,u=a!==null;if(c!==u){var t=l();m(t),r.anchor=t,i(!1),r.ensure(a,a&&(n=>e(n,a))),i(!0);return}}r.ensure(a,a&&(n=>e(n,a)))},v)}export{x as c};

@@ -1,1 +1,0 @@
-import{s as r,r as p}from"./DutNlZn_.js";import{I as a}from"./DvyjH-h4.js";var n=new Set(["$$slots","$$events","$$legacy"]);function m(e,s){let t=p(s,n);const o={name:"x",size:24,node:[["path",{d:"M18 6 6 18"}],["path",{d:"m6 6 12 12"}]]};a(e,r(()=>t,{get icon(){return o}}))}export{m as X};

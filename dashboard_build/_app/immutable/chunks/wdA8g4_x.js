@@ -1,1 +1,0 @@
-import{v as t,w as i,x as y,y as c}from"./CyE_tsju.js";import{B as f}from"./DutNlZn_.js";const l=Symbol("NaN");function h(r,e,n){y&&c();var o=new f(r),s=!t();i(()=>{var a=e();a!==a&&(a=l),s&&a!==null&&typeof a=="object"&&(a={}),o.ensure(a,n)})}export{h as k};
