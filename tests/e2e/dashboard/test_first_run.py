@@ -127,7 +127,7 @@ def test_a_session_outlives_its_access_tokens(window: Browser, tmp_path: Path) -
 
 def test_logging_out_ends_the_session(screen: Screen) -> None:
     """Here, and on the server; the next page asks for a login."""
-    screen.window.click_text("Your account")
+    screen.window.click_text(EMAIL, "aside")
     screen.window.click_text("Log out")
     screen.window.wait_for("You are logged out.")
     screen.open("users")

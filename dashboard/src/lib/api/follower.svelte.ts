@@ -26,6 +26,7 @@ export class Follower<T extends Numbered> {
   /** Whether the beginning of the list is here. */
   isComplete = $state(false);
   #next = 0;
+  #isGoing = false;
   #load: Load<T>;
   #stop = new AbortController();
 
@@ -62,12 +63,17 @@ export class Follower<T extends Numbered> {
   }
 
   async #go(signal: AbortSignal): Promise<void> {
+    if (this.#isGoing) return;
+    this.#isGoing = true;
     await this.#attempt(signal, async () => {
       const page = await this.#load({ limit: 500, after: this.#next }, signal);
-      if (signal.aborted || !page.items.length) return;
+      const last = this.items[0]?.seq ?? -1;
+      const fresh = page.items.filter((item) => item.seq > last);
+      if (signal.aborted || !fresh.length) return;
       this.#next = page.next;
-      this.items = [...[...page.items].reverse(), ...this.items].slice(0, KEPT);
+      this.items = [...fresh.reverse(), ...this.items].slice(0, KEPT);
     });
+    this.#isGoing = false;
   }
 
   /** Read some that are older than what is here. Numbers may have gaps: it goes back until it finds some. */

@@ -239,6 +239,7 @@ export default {
   "nav.overview": "Übersicht",
   "nav.server": "Server",
   "nav.settings": "Einstellungen",
+  "nav.side": "Navigation und Konto",
   "nav.skip": "Zum Inhalt springen",
   "nav.users": "Benutzer",
 

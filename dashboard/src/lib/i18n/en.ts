@@ -234,6 +234,7 @@ export default {
   "nav.overview": "Overview",
   "nav.server": "Server",
   "nav.settings": "Settings",
+  "nav.side": "Navigation and account",
   "nav.skip": "Skip to the page",
   "nav.users": "Users",
 

@@ -93,7 +93,7 @@ export function ago(value: string | number, now: number): string {
   if (Math.abs(distance) < 5) return t("time.now");
   const format = new Intl.RelativeTimeFormat(texting.language, {
     numeric: "auto",
-    style: "long",
+    style: "short",
   });
   for (const [unit, size] of STEPS) {
     if (Math.abs(distance) < size) return format.format(Math.round(distance), unit);
