@@ -1,6 +1,7 @@
 """The project's own Python, running: its functions and jobs, loaded, started, changed and stopped.
 
 One process of several runs them: whoever has the lease. The others ask for it again and again.
+Routes answer in each process.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from bakend.events.log import EventLog
 from bakend.functions import registry
 from bakend.functions.engine import Engine
 from bakend.functions.registry import Registry
+from bakend.functions.routes import Route, Routes
 from bakend.jobs import declare, scheduler
 from bakend.jobs.declare import Jobs
 from bakend.jobs.scheduler import Scheduler
@@ -30,6 +32,9 @@ LOOK_S: Final = 0.05
 """Between two looks at a run that a command waits for."""
 
 FOLDERS: Final = (registry.FOLDER, declare.FOLDER)
+
+KINDS: Final = {"function": ("function", "route"), "job": ("job",)}
+"""Which runs are shown together."""
 
 _log: Final = logging.getLogger("bakend.functions")
 
@@ -81,6 +86,14 @@ class Programs:
             limit_s=settings.functions_timeout_s,
             may_run=self._lease.take,
         )
+        self.routes = Routes(
+            database,
+            runs,
+            services,
+            clock=clock,
+            server_threads=settings.server_threads,
+            limit_s=settings.functions_timeout_s,
+        )
 
     def load(self) -> None:
         """Load the files; those that do not load are named in the log."""
@@ -95,7 +108,12 @@ class Programs:
             declare.load(self._project, self._jobs),
         )
         loader.forget((*self._registry.files, *self._jobs.files))
-        _log.info("Functions: %d, jobs: %d", len(self._registry.functions), len(self._jobs.jobs))
+        _log.info(
+            "Functions: %d, routes: %d, jobs: %d",
+            len(self._registry.functions),
+            len(self._registry.routes),
+            len(self._jobs.jobs),
+        )
 
     def start(self) -> None:
         """Let functions and jobs run."""
@@ -104,6 +122,7 @@ class Programs:
 
     def stop(self) -> None:
         """Begin nothing more, wait for what runs, and write down how far everything is."""
+        self.routes.stop()
         self.engine.stop()
         self.scheduler.stop()
         for name in self.workers.drain(self._stop_timeout_s):
@@ -112,11 +131,18 @@ class Programs:
         self.scheduler.finish()
         self._lease.give_back()
 
+    @property
+    def own_routes(self) -> tuple[Route, ...]:
+        """The routes of the last load: the same object until there is another one."""
+        return self._registry.routes
+
     # For administrators.
 
     def functions(self) -> list[dict[str, Any]]:
         """Return the functions, and the files that do not load."""
-        return registry.listed(self._registry, given_up=self.workers.given_up)
+        return registry.listed(
+            self._registry, given_up=(*self.workers.given_up, *self.routes.given_up)
+        )
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return the jobs, and the files that do not load."""
@@ -128,7 +154,7 @@ class Programs:
         """Return runs of functions or jobs, newest first, and how many there are."""
         with self._database.read() as snapshot:
             return self._runs.page(
-                snapshot, kind, name=name, status=status, limit=limit, offset=offset
+                snapshot, KINDS[kind], name=name, status=status, limit=limit, offset=offset
             )
 
     def run(self, kind: str, run_id: str, *, name: str = "") -> Run:
@@ -138,7 +164,7 @@ class Programs:
             NotFoundError: There is none.
         """
         with self._database.read() as snapshot:
-            run = self._runs.get(snapshot, run_id, kind)
+            run = self._runs.get(snapshot, run_id, KINDS[kind])
         if name and run.name != name:
             raise NotFoundError("Run not found")
         return run
@@ -148,10 +174,10 @@ class Programs:
 
         Raises:
             NotFoundError: There is none.
-            ConflictError: It has not failed.
+            ConflictError: It has not failed, or answered a request.
         """
         with self._database.write() as tx:
-            run = self._runs.retry(tx, run_id, "function")
+            run = self._runs.retry(tx, run_id, KINDS["function"])
         self.engine.wake()
         return run
 

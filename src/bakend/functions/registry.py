@@ -1,4 +1,4 @@
-"""What the files in `functions/` ask for: each handler with its name and its events."""
+"""What the files in `functions/` ask for: each handler with its name, and its events or route."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from bakend.functions.routes import Route, RouteKey, require_free, routes_of
 from bakend.structs import Struct
 from bakend.usercode import loader
 from bakend.usercode.context import Context, bound
 from bakend.usercode.loader import UserFile
-from bakend.usercode.marks import AFTER, Mark
+from bakend.usercode.marks import AFTER, ROUTE, Mark
 
 FOLDER: Final = "functions"
 
@@ -40,6 +41,7 @@ class Registry(Struct, kw_only=True):
 
     files: tuple[UserFile, ...] = ()
     functions: tuple[Function, ...] = ()
+    routes: tuple[Route, ...] = ()
 
     @property
     def errors(self) -> dict[str, str]:
@@ -57,20 +59,29 @@ def load(project: Path, before: Registry | None = None) -> Registry:
     old = {} if before is None else {file.path: file for file in before.files}
     files: list[UserFile] = []
     functions: list[Function] = []
+    routes: list[Route] = []
+    taken: dict[RouteKey, Route] = {}
     for each in loader.load(project, FOLDER):
-        file, found = each, []
+        file, found, served = each, [], []
         if file.error is None:
             try:
-                found = functions_of(file)
+                found, served = functions_of(file), routes_of(file)
+                require_free(served, taken)
             except ValueError as error:
                 file = UserFile(path=file.path, error=str(error))
         if file.error is not None and file.path in old and before is not None:
             kept = old[file.path]
             file = kept.replaced(error=file.error)
             found = [one for one in before.functions if one.file == file.path]
+            served = [one for one in before.routes if one.file == file.path]
+            served = [one for one in served if taken.keys().isdisjoint(one.keys)]
+        elif file.error is not None:
+            found, served = [], []
         files.append(file)
         functions += found
-    return Registry(files=tuple(files), functions=tuple(functions))
+        routes += served
+        taken.update({key: one for one in served for key in one.keys})
+    return Registry(files=tuple(files), functions=tuple(functions), routes=tuple(routes))
 
 
 def functions_of(file: UserFile) -> list[Function]:
@@ -82,6 +93,8 @@ def functions_of(file: UserFile) -> list[Function]:
     found: list[Function] = []
     seen: Counter[str] = Counter()
     for mark in file.marks:
+        if mark.kind == ROUTE:
+            continue
         if mark.kind != AFTER:
             raise ValueError(f"{file.path}:{mark.line}: jobs belong into the folder jobs")
         word = getattr(mark.handler, "__name__", type(mark.handler).__name__)
@@ -99,6 +112,7 @@ def functions_of(file: UserFile) -> list[Function]:
 
 def listed(registry: Registry, *, given_up: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Return the functions and the files that do not load, as the API and `bak` show them."""
+    handlers: list[Function | Route] = [*registry.functions, *registry.routes]
     items: list[dict[str, Any]] = [
         {
             "name": each.name,
@@ -109,9 +123,9 @@ def listed(registry: Registry, *, given_up: Sequence[str] = ()) -> list[dict[str
             "error": registry.errors.get(each.file),
             "givenUp": given_up.count(each.name),
         }
-        for each in registry.functions
+        for each in handlers
     ]
-    named = {each.file for each in registry.functions}
+    named = {each.file for each in handlers}
     items += [
         {
             "name": path,

@@ -218,7 +218,7 @@ class Settings(Struct, kw_only=True):
         8,
         key="server.threads",
         parse=integer(1, 256),
-        help="Threads that answer requests.",
+        help="Threads that answer requests; two fewer may answer routes of the project at once.",
     )
     server_max_connections: int = setting(
         1_000,
@@ -282,7 +282,8 @@ class Settings(Struct, kw_only=True):
         60.0,
         key="functions.timeout",
         parse=duration(0.1, 86_400),
-        help="How long one run of a function or job may take, where it does not say so itself.",
+        help="How long one run of a function, route or job may take, where it does not say so "
+        "itself.",
     )
     limits_json_body_bytes: int = setting(
         1_048_576,

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, BinaryIO, Final
+from typing import Any, Final, TypeVar
 
 from bakend import access
 from bakend.auth.user import User
@@ -28,7 +28,8 @@ from bakend.settings import Settings
 from bakend.storage.files import FileStore
 from bakend.structs import Struct
 from bakend.usercode.marks import Handler
-from bakend.usercode.workers import Call
+from bakend.usercode.stored import Storage
+from bakend.usercode.workers import Call, TimeLimitReached
 
 DEPTH_MAX: Final = 16
 """How many handlers may follow from each other: more is two that call each other for ever."""
@@ -321,42 +322,6 @@ class _RolledBack(Exception):
     """Ends a transaction that is not to happen."""
 
 
-class Storage:
-    """Uploaded files."""
-
-    def __init__(self, call: Call, files: FileStore, actor: Actor) -> None:
-        self._call = call
-        self._files = files
-        self._actor = actor
-
-    def get(self, file_id: str) -> dict[str, Any] | None:
-        """Return what is known of a file, None where there is none of that id."""
-        with self._call.shielded():
-            try:
-                return self._files.get(file_id).to_wire()
-            except NotFoundError:
-                return None
-
-    def open(self, file_id: str) -> BinaryIO:
-        """Return the bytes of a file to read; close it, best by `with`."""
-        with self._call.shielded():
-            return self._files.open(self._files.get(file_id))
-
-    def read(self, file_id: str) -> bytes:
-        """Return the bytes of a file."""
-        with self.open(file_id) as stream:
-            return stream.read()
-
-    def delete(self, file_id: str) -> bool:
-        """Delete a file; False where there is none of that id."""
-        with self._call.shielded():
-            try:
-                self._files.delete(file_id, lambda _file: None, actor=self._actor)
-            except NotFoundError:
-                return False
-            return True
-
-
 class Context:
     """What a handler is given.
 
@@ -364,12 +329,28 @@ class Context:
     """
 
     def __init__(
-        self, services: Services, call: Call, logger: Logger, *, event: Event | None = None
+        self,
+        services: Services,
+        call: Call,
+        logger: Logger,
+        *,
+        event: Event | None = None,
+        actor: Actor = NOBODY,
     ) -> None:
-        actor = NOBODY if event is None else Actor(id=event.actor)
+        """Take the parts.
+
+        Args:
+            services: What handlers use.
+            call: What this belongs to.
+            logger: For its lines.
+            event: What happened, if it was an event.
+            actor: Who acts, where there is no event that says so.
+        """
+        actor = actor if event is None else Actor(id=event.actor)
         depth = 1 if event is None else event.depth + 1
         self._services = services
         self._call = call
+        self._actor = actor
         self.event = (
             None
             if event is None
@@ -399,7 +380,7 @@ class Context:
     def auth(self) -> Auth:
         """Who acted: `ctx.auth.user` is None where nobody was signed in."""
         if self._auth is None:
-            actor = None if self.event is None else self.event.actor
+            actor = self._actor.id
             if actor is None and self.event is not None and self.event.type.startswith("auth."):
                 actor = self.event.subject
             user = None
@@ -408,6 +389,9 @@ class Context:
                     user = self._services.find_user(snapshot, actor)
             self._auth = Auth(user)
         return self._auth
+
+
+C = TypeVar("C", bound=Context)
 
 
 def bound(handler: Handler) -> Callable[[Context], Any]:
@@ -447,13 +431,24 @@ def bound(handler: Handler) -> Callable[[Context], Any]:
     return call
 
 
-def run(handler: Callable[[Context], Any], ctx: Context, limit_s: float) -> None:
-    """Call a handler to its end, also one that is `async`."""
+def run(handler: Callable[[C], Any], ctx: C, limit_s: float) -> Any:
+    """Call a handler to its end, also one that is `async`, and return what it returns.
+
+    Raises:
+        TimeLimitReached: One that is `async` took too long.
+    """
     made = handler(ctx)
-    if inspect.isawaitable(made):
-        import asyncio  # only for handlers that are `async`
+    if not inspect.isawaitable(made):
+        return made
+    import asyncio  # only for handlers that are `async`
 
-        async def wait() -> None:
-            await asyncio.wait_for(made, limit_s)
+    async def wait() -> Any:
+        try:
+            async with asyncio.timeout(limit_s) as limit:
+                return await made
+        except TimeoutError:
+            if limit.expired():
+                raise TimeLimitReached from None
+            raise  # one of its own
 
-        asyncio.run(wait())
+    return asyncio.run(wait())

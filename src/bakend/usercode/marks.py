@@ -11,7 +11,7 @@ all found, and nothing outside of that module knows of it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType, MappingProxyType
 from typing import Any, Final, TypeVar, overload
 
@@ -25,6 +25,14 @@ NOTED: Final = "__bakend_marks__"
 
 AFTER: Final = "after"
 JOB: Final = "job"
+ROUTE: Final = "route"
+
+METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
+"""What a route may answer; `HEAD` comes with `GET`, and `OPTIONS` is Bakend's own."""
+CALLERS: Final = (None, "user", "admin")
+"""Whom a route may be for: everybody, who is signed in, administrators."""
+OWN_PREFIX: Final = "/api/_"
+"""What stands before the path of each route; no collection can be called so."""
 
 MISSED: Final = ("skip", "once")
 
@@ -33,15 +41,16 @@ class Mark(Struct, kw_only=True):
     """One registration of one handler."""
 
     kind: str
-    """`after` or `job`."""
+    """`after`, `job` or `route`."""
     handler: Handler
     line: int
     """Where in the file it was marked."""
     collection: str = ""
     type: str = ""
-    """`create`, `update`, `delete`, `login`, `register`, `logout` or `event`."""
+    """`create`, `update`, `delete`, `login`, `register`, `logout`, `event` or `route`."""
     event_type: str = ""
-    """Which events: `posts.created`; with `.*` at its end all that begin so."""
+    """Which events: `posts.created`; with `.*` at its end all that begin so. Of a route, methods and
+    path: `GET /api/_/hello/<name>`."""
     options: Mapping[str, Any] = MappingProxyType({})
 
     def takes(self, event_type: str) -> bool:
@@ -293,6 +302,39 @@ def job(
             }
         ),
     )
+
+
+def route(
+    method: str | Sequence[str],
+    path: str,
+    *,
+    auth: str | None = None,
+    timeout: float | None = None,
+) -> Callable[[H], H]:
+    """Answer the requests to `/api/_` + path.
+
+    Args:
+        method: Such as `GET`, or several: `["GET", "POST"]`.
+        path: Such as `/hello/<name>`; also `<int:number>`, and `<path:rest>` for what has slashes.
+        auth: Who may: None for everybody, `user` for who is signed in, `admin`.
+        timeout: Seconds that a request may take; `functions.timeout`, if none are given.
+    """
+    methods = [method] if isinstance(method, str) else [*method]
+    if not methods or not all(each in METHODS for each in methods):
+        raise ValueError(f"A route answers {', '.join(METHODS)}, not {method!r}")
+    if not isinstance(path, str):
+        raise TypeError('The path must be given: @route("GET", "/hello")')
+    if auth not in CALLERS:
+        raise ValueError(f'auth is None, "user" or "admin", not {auth!r}')
+    path = f"/{path.strip('/')}"
+    decorator: Callable[[H], H] = _marked_here(
+        None,
+        kind=ROUTE,
+        type="route",
+        event_type=f"{','.join(methods)} {OWN_PREFIX}{path}",
+        options=_checked({"methods": methods, "path": path, "auth": auth, "timeout": timeout}),
+    )
+    return decorator
 
 
 def _marked_here(handler: Handler | None, **said: Any) -> Any:

@@ -1,6 +1,7 @@
 """Runs of the user's code, as another process can read them: table `_runs`.
 
-A job has a row for each run; a function only where it has failed, or may have ended the process.
+A job has a row for each run; a function only where it has failed, or may have ended the process; a
+route where it has failed.
 
 | status | |
 |---|---|
@@ -36,7 +37,7 @@ class Run(Struct, kw_only=True):
 
     id: str
     kind: str
-    """`function` or `job`."""
+    """`function`, `route` or `job`."""
     name: str
     status: str
     subject: str | None
@@ -83,7 +84,7 @@ class Runs:
     def page(
         self,
         snapshot: Snapshot,
-        kind: str,
+        kinds: Sequence[str],
         *,
         name: str = "",
         status: str = "",
@@ -91,8 +92,11 @@ class Runs:
         offset: int = 0,
     ) -> tuple[list[Run], int]:
         """Return runs, newest first, and how many there are."""
-        where = " WHERE kind = ? AND (? = '' OR name = ?) AND (? = '' OR status = ?)"
-        given = (kind, name, name, status, status)
+        where = (
+            " WHERE kind IN (SELECT value FROM json_each(?))"
+            " AND (? = '' OR name = ?) AND (? = '' OR status = ?)"
+        )
+        given = (wire.encode([*kinds]), name, name, status, status)
         rows = snapshot.all(
             _SELECT + where + " ORDER BY created_at DESC, rowid DESC LIMIT ? OFFSET ?",
             (*given, limit, offset),
@@ -101,14 +105,14 @@ class Runs:
             "SELECT count(*) FROM _runs" + where, given
         )
 
-    def get(self, snapshot: Snapshot, run_id: str, kind: str) -> Run:
+    def get(self, snapshot: Snapshot, run_id: str, kinds: Sequence[str]) -> Run:
         """Return one run.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is none of these kinds.
         """
-        row = snapshot.one(_SELECT + " WHERE id = ? AND kind = ?", (run_id, kind))
-        if row is None:
+        row = snapshot.one(_SELECT + " WHERE id = ?", (run_id,))
+        if row is None or row["kind"] not in kinds:
             raise NotFoundError("Run not found")
         return _run(row)
 
@@ -194,6 +198,26 @@ class Runs:
             self.free_lane(tx, run.name, run.subject)
         self._trim(tx, run.kind, run.name)
 
+    def note_failed(
+        self, tx: Transaction, kind: str, name: str, *, error: str, log: str, began_at: str
+    ) -> None:
+        """Keep a run that nobody will try again."""
+        tx.execute(
+            "INSERT INTO _runs (id, kind, name, status, attempts, created_at, started_at, ended_at,"
+            " error, log) VALUES (?, ?, ?, 'failed', 1, ?, ?, ?, ?, ?)",
+            (
+                new_id("run"),
+                kind,
+                name,
+                began_at,
+                began_at,
+                to_text(self._clock.now()),
+                error,
+                log,
+            ),
+        )
+        self._trim(tx, kind, name)
+
     def free_lane(self, tx: Transaction, name: str, subject: str) -> None:
         """Let the next event of a record be tried, if none before it still is."""
         first = tx.one(
@@ -214,14 +238,16 @@ class Runs:
             (name, subject),
         )
 
-    def retry(self, tx: Transaction, run_id: str, kind: str) -> Run:
+    def retry(self, tx: Transaction, run_id: str, kinds: Sequence[str]) -> Run:
         """Let a failed run be tried once more from the beginning.
 
         Raises:
             NotFoundError: There is none of that id.
-            ConflictError: It has not failed.
+            ConflictError: It has not failed, or answered a request.
         """
-        run = self.get(tx, run_id, kind)
+        run = self.get(tx, run_id, kinds)
+        if run.kind == "route":
+            raise ConflictError("What answers a request cannot be tried again")
         if run.status != "failed":
             raise ConflictError(f"The run has not failed, it is {run.status}")
         tx.execute(
@@ -229,7 +255,7 @@ class Runs:
             " ended_at = NULL WHERE id = ?",
             (to_text(self._clock.now()), run_id),
         )
-        return self.get(tx, run_id, kind)
+        return self.get(tx, run_id, kinds)
 
     def recover(self, tx: Transaction, kind: str, *, most: int) -> list[Run]:
         """Deal with runs during which the process has ended; return those that are given up.
