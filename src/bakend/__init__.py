@@ -27,6 +27,7 @@ if _TYPE_CHECKING:
     from bakend.usercode.marks import on_register as on_register
     from bakend.usercode.marks import on_update as on_update
     from bakend.usercode.marks import route as route
+    from bakend.usercode.marks import task as task
     from bakend.usercode.request import Request as Request
     from bakend.usercode.request import Response as Response
     from bakend.usercode.request import RouteContext as RouteContext
@@ -57,6 +58,7 @@ _PLACES = {
     "on_register": _MARKS,
     "on_update": _MARKS,
     "route": _MARKS,
+    "task": _MARKS,
 }
 
 

@@ -376,6 +376,7 @@ class App:
             if self._programs is None:
                 from bakend.programs import Programs  # most projects have none
                 from bakend.usercode.context import Services
+                from bakend.usercode.tasks import TaskQueue
 
                 services = Services(
                     clock=self._clock,
@@ -385,6 +386,7 @@ class App:
                     settings=self._settings,
                     secrets=self._secrets,
                     find_user=self._users.find,
+                    tasks=TaskQueue(self._runs, clock=self._clock),
                 )
                 self._programs = Programs(
                     self._project,
@@ -401,6 +403,8 @@ class App:
         """Tell whether there are functions or jobs, or were: then their places must not stay."""
         with self.database.read() as snapshot:
             if snapshot.one("SELECT 1 FROM _functions") is not None:
+                return True
+            if self._runs.waiting_names(snapshot, "task"):
                 return True
         return any(
             next((self._project / folder).rglob(pattern), None) is not None

@@ -33,7 +33,7 @@ LOOK_S: Final = 0.05
 
 FOLDERS: Final = (registry.FOLDER, declare.FOLDER)
 
-KINDS: Final = {"function": ("function", "route"), "job": ("job",)}
+KINDS: Final = {"function": ("function", "task", "route"), "job": ("job",)}
 """Which runs are shown together."""
 
 _log: Final = logging.getLogger("bakend.functions")
@@ -61,6 +61,7 @@ class Programs:
         self._database = database
         self._runs = runs
         self._clock = clock
+        self._queue = services.tasks
         self._stop_timeout_s = settings.server_stop_timeout_s
         self._registry = Registry()
         self._jobs = Jobs()
@@ -86,6 +87,7 @@ class Programs:
             limit_s=settings.functions_timeout_s,
             may_run=self._lease.take,
         )
+        self._queue.wake = self._wake_for_tasks
         self.routes = Routes(
             database,
             runs,
@@ -99,19 +101,19 @@ class Programs:
         """Load the files; those that do not load are named in the log."""
         for folder in FOLDERS:
             loader.warn_of_foreign(self._project, folder)
-        self._take(registry.load(self._project), declare.load(self._project))
+        functions = registry.load(self._project)
+        self._take(functions, declare.load(self._project, others=functions.tasks))
 
     def reload(self) -> None:
         """Load the files anew; of one that does not load, what ran before goes on."""
-        self._take(
-            registry.load(self._project, self._registry),
-            declare.load(self._project, self._jobs),
-        )
+        functions = registry.load(self._project, self._registry)
+        self._take(functions, declare.load(self._project, self._jobs, others=functions.tasks))
         loader.forget((*self._registry.files, *self._jobs.files))
         _log.info(
-            "Functions: %d, routes: %d, jobs: %d",
+            "Functions: %d, routes: %d, tasks: %d, jobs: %d",
             len(self._registry.functions),
             len(self._registry.routes),
+            len(self._queue.tasks),
             len(self._jobs.jobs),
         )
 
@@ -140,9 +142,8 @@ class Programs:
 
     def functions(self) -> list[dict[str, Any]]:
         """Return the functions, and the files that do not load."""
-        return registry.listed(
-            self._registry, given_up=(*self.workers.given_up, *self.routes.given_up)
-        )
+        everything = self._registry.replaced(tasks=tuple(self._queue.tasks.values()))
+        return registry.listed(everything, given_up=(*self.workers.given_up, *self.routes.given_up))
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return the jobs, and the files that do not load."""
@@ -178,7 +179,7 @@ class Programs:
         """
         with self._database.write() as tx:
             run = self._runs.retry(tx, run_id, KINDS["function"])
-        self.engine.wake()
+        self._wake_for_tasks()
         return run
 
     def request(self, name: str) -> Run:
@@ -214,9 +215,15 @@ class Programs:
         if not self.runs("job", name=name, limit=1)[0]:
             scheduler.find(self._jobs, name)
 
+    def _wake_for_tasks(self) -> None:
+        self.engine.look_now()
+        self.engine.wake()
+
     def _take(self, functions: Registry, jobs: Jobs) -> None:
         for error in {**functions.errors, **jobs.errors}.values():
             _log.error("Not loaded: %s", error)
+        tasks = (*functions.tasks, *jobs.tasks)
         self._registry, self._jobs = functions, jobs
-        self.engine.use(functions)
+        self._queue.tasks = {each.name: each for each in tasks}
+        self.engine.use(functions, tasks)
         self.scheduler.use(jobs)

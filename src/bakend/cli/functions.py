@@ -1,4 +1,4 @@
-"""`bak functions`: the Python that runs after events."""
+"""`bak functions`: the Python that runs after events, answers requests, or is asked for."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def list_functions(project: Project, *, as_json: bool) -> int:
 
 @functions.command("runs")
 @config_option
-@click.option("--name", default="", metavar="NAME", help="Only those of this function.")
+@click.option(
+    "--name", default="", metavar="NAME", help="Only those of this function, route or task."
+)
 @status_option
 @limit_option
 @as_json_option
@@ -57,7 +59,10 @@ def list_functions(project: Project, *, as_json: bool) -> int:
 def list_runs(
     project: Project, name: str, status: str | None, limit: int, *, as_json: bool
 ) -> None:
-    """List runs that have failed, wait for another attempt, or needed more than one; newest first."""
+    """List runs that have failed, wait for another attempt, or needed more than one; newest first.
+
+    Of tasks all runs, of routes the requests that have failed.
+    """
     with project.opened(writes=False) as app:
         runs, _total = app.programs().runs("function", name=name, status=status or "", limit=limit)
     show_runs(runs, as_json=as_json)

@@ -16,7 +16,7 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -26,12 +26,15 @@ from bakend.database.transaction import Transaction
 from bakend.errors import BakendError
 from bakend.events.event import Event
 from bakend.events.log import EventLog
+from bakend.functions.attempts import Ended, next_attempt, run_task, write_down
 from bakend.functions.places import Places
 from bakend.functions.registry import Function, Registry
-from bakend.structs import Struct
 from bakend.usercode import context
-from bakend.usercode.context import Context, Logger, Services
+from bakend.usercode.context import Context, Services
+from bakend.usercode.logger import Logger
+from bakend.usercode.marks import TASK
 from bakend.usercode.runs import Run, Runs
+from bakend.usercode.tasks import Task
 from bakend.usercode.workers import Call, Outcome, Workers
 
 RUNNING: Final = "functions_running"
@@ -45,26 +48,15 @@ BATCH: Final = 500
 WINDOW: Final = 5_000
 """How far a function may be ahead of its place that is written down."""
 
-PAUSES_S: Final = (1, 5, 25, 125)
-"""Before the second attempt, the third, …; the last one for all further ones."""
-
 CRASHES_MAX: Final = 3
+
+KINDS: Final = ("function", TASK)
+"""Runs that are begun here."""
 
 _log: Final = logging.getLogger("bakend.functions")
 
 Lane = tuple[str, str]
 """Name of a function and what its events are about."""
-
-
-class _Ended(Struct, kw_only=True):
-    """A run that has ended, on its way from the worker to the engine."""
-
-    function: Function
-    event: Event
-    run: Run | None
-    """What it was parked as; None for the first attempt."""
-    outcome: Outcome
-    log: str
 
 
 class Engine:
@@ -109,8 +101,11 @@ class Engine:
         self._limit_s = limit_s
         self._may_run = may_run
         self._forget = timedelta(seconds=forget_s)
-        self._wanted: Registry | None = None
+        self._wanted: tuple[Registry, Sequence[Task]] | None = None
         self._functions: dict[str, Function] = {}
+        self._tasks: dict[str, Task] = {}
+        self._missing: set[str] = set()
+        """Tasks that wait for a function that there is not, and were told."""
         self._places = Places(log)
         self._lanes: dict[Lane, deque[Event]] = {}
         """Events in memory, of each record and function; the first one runs or is ready to."""
@@ -121,7 +116,7 @@ class Engine:
         """What the next flush writes beside the places."""
         self._parked: list[tuple[str, int]] = []
         """Events that are done once that is written."""
-        self._retried: list[_Ended] = []
+        self._retried: list[Ended] = []
         self._handed = 0
         """Calls that have not come back."""
         self._ran: set[str] = set()
@@ -132,7 +127,7 @@ class Engine:
         """While an event runs that may end the process."""
         self._needs_quiet = False
         """While such an event waits for what runs to end."""
-        self._results: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Ended] = queue.SimpleQueue()
         self._something = threading.Event()
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -144,10 +139,10 @@ class Engine:
 
     # On any thread.
 
-    def use(self, registry: Registry) -> None:
-        """Let these functions run from now on; what runs already comes to its end."""
+    def use(self, registry: Registry, tasks: Sequence[Task] = ()) -> None:
+        """Let these functions and tasks run from now on; what runs already comes to its end."""
         with self._lock:
-            self._wanted = registry
+            self._wanted = (registry, tasks)
         self.wake()
 
     def wake(self) -> None:
@@ -177,7 +172,8 @@ class Engine:
         self._flush()
         self._is_recovered = False
         with self._database.write() as tx:
-            self._runs.release(tx, "function")
+            for kind in KINDS:
+                self._runs.release(tx, kind)
             tx.execute("DELETE FROM _bakend_meta WHERE key = ?", (RUNNING,))
 
     @property
@@ -211,7 +207,7 @@ class Engine:
         with self._lock:
             wanted, self._wanted = self._wanted, None
         if wanted is not None:
-            self._adopt(wanted)
+            self._adopt(*wanted)
         self._take_results()
         now = self._clock.monotonic()
         if self._parks or self._retried or (now >= self._flush_at and self._is_behind()):
@@ -245,16 +241,17 @@ class Engine:
             was_killed = tx.one("SELECT 1 FROM _bakend_meta WHERE key = ?", (RUNNING,)) is not None
             if not was_killed:
                 tx.execute("INSERT INTO _bakend_meta (key, value) VALUES (?, '1')", (RUNNING,))
-            for run in self._runs.recover(tx, "function", most=CRASHES_MAX):
-                _log.error("%s has failed: the process ended while it ran", run.name)
+            for kind in KINDS:
+                for run in self._runs.recover(tx, kind, most=CRASHES_MAX):
+                    _log.error("%s has failed: the process ended while it ran", run.name)
             end = self._events.end(tx)
         self._suspicious = end if was_killed else 0
         with self._database.read() as snapshot:
             self._blocked = self._runs.lanes(snapshot)
         self._is_recovered = True
 
-    def _adopt(self, registry: Registry) -> None:
-        """Take other functions in the place of those of before."""
+    def _adopt(self, registry: Registry, tasks: Sequence[Task]) -> None:
+        """Take other functions and tasks in the place of those of before."""
         functions = {each.name: each for each in registry.functions}
         self._take_results()
         self._flush()
@@ -267,6 +264,11 @@ class Engine:
                 now=to_text(now),
                 oldest=to_text(now - self._forget),
             )
+            missing = self._runs.waiting_names(tx, "task") - {each.name for each in tasks}
+        for name in sorted(missing - self._missing):
+            _log.warning("Task %s waits: no file has a function of that name", name)
+        self._missing |= missing
+        self._tasks = {each.name: each for each in tasks}
         self._places.drop(self._functions.keys() - functions.keys())
         self._functions = functions
         self._look_at = 0.0
@@ -335,18 +337,22 @@ class Engine:
                 continue
             self._submit(function, self._lanes[lane][0], None)
 
-    def _submit(self, function: Function, event: Event, run: Run | None) -> None:
+    def _submit(self, function: Function | Task, event: Event | None, run: Run | None) -> None:
         logger = Logger(function.name)
         limit_s = function.limit_s(self._limit_s)
 
         def perform(call: Call) -> None:
+            if isinstance(function, Task):
+                assert run is not None
+                run_task(function, run, self._services, call, logger)
+                return
             ctx = Context(self._services, call, logger, event=event)
             context.run(function.call, ctx, limit_s)
 
         def done(outcome: Outcome) -> None:
             lines = [*logger.lines, *([outcome.trace] if outcome.trace else [])]
             self._results.put(
-                _Ended(
+                Ended(
                     function=function, event=event, run=run, outcome=outcome, log="\n".join(lines)
                 )
             )
@@ -368,7 +374,7 @@ class Engine:
                 _log.error(
                     "%s failed for %s: %s%s",
                     ended.function.name,
-                    ended.event.id,
+                    ended.about,
                     ended.outcome.error,
                     f"\n{ended.outcome.trace}" if ended.outcome.trace else "",
                 )
@@ -377,7 +383,9 @@ class Engine:
             else:
                 self._first_ended(ended)
 
-    def _first_ended(self, ended: _Ended) -> None:
+    def _first_ended(self, ended: Ended) -> None:
+        assert isinstance(ended.function, Function)
+        assert ended.event is not None
         lane = (ended.function.name, ended.event.subject)
         waiting = self._lanes.pop(lane)
         waiting.popleft()
@@ -392,7 +400,7 @@ class Engine:
         self._park(
             lane,
             ended.event,
-            next_at=None if has_failed else self._next_at(1),
+            next_at=None if has_failed else next_attempt(self._clock, 1),
             attempts=1,
             error=ended.outcome.error,
             log=ended.log,
@@ -406,10 +414,6 @@ class Engine:
         for event in waiting:
             self._park(lane, event)
 
-    def _next_at(self, attempts: int) -> str:
-        pause_s = PAUSES_S[min(attempts, len(PAUSES_S)) - 1]
-        return to_text(self._clock.now() + timedelta(seconds=pause_s))
-
     def _flush(self) -> None:
         """Write down what was parked, how retries ended, and the places."""
         parks, parked, retried = self._parks, self._parked, self._retried
@@ -421,11 +425,11 @@ class Engine:
             for park in parks:
                 park(tx)
             for ended in retried:
-                self._write_retried(tx, ended)
+                write_down(tx, self._runs, ended, self._clock)
             self._places.write(tx, moved)
             freed = [
                 lane
-                for lane in {(each.function.name, each.event.subject) for each in retried}
+                for lane in {each.lane for each in retried if each.lane is not None}
                 if self._runs.is_lane_free(tx, *lane)
             ]
         self._parks, self._parked, self._retried = [], [], []
@@ -434,24 +438,20 @@ class Engine:
         self._blocked.difference_update(freed)
         if retried:
             self._is_alone = False
-            self._look_at = 0.0
-
-    def _write_retried(self, tx: Transaction, ended: _Ended) -> None:
-        run, error = ended.run, ended.outcome.error
-        assert run is not None
-        attempts = run.attempts + 1
-        if error is None or attempts >= ended.function.attempts:
-            self._runs.end(tx, run, error=error, log=ended.log)
-        else:
-            self._runs.wait(tx, run.id, next_at=self._next_at(attempts), error=error, log=ended.log)
+            # Many tasks do not keep functions waiting that are ready: these go first for a while.
+            if not self._ready or any(
+                each.run is not None and each.run.crashes for each in retried
+            ):
+                self._look_at = 0.0
 
     def _begin_due(self) -> None:
         """Try again what is to be tried by now, its attempt written down before it begins."""
         room = self._workers.free()
-        if room <= 0 or not self._functions or self._stopped.is_set():
+        names = [*self._functions, *self._tasks]
+        if room <= 0 or not names or self._stopped.is_set():
             return
         with self._database.read() as snapshot:
-            due = self._runs.due(snapshot, "function", [*self._functions], limit=room)
+            due = self._runs.due(snapshot, KINDS, names, limit=room)
         suspects = [run for run in due if run.crashes]
         self._needs_quiet = bool(suspects)
         if suspects:
@@ -464,8 +464,8 @@ class Engine:
             for run in due:
                 self._runs.begin(tx, run.id)
         for run in due:
-            assert run.event is not None
-            self._submit(self._functions[run.name], run.event, run)
+            known = self._tasks if run.kind == TASK else self._functions
+            self._submit(known[run.name], run.event, run)
 
     def _complain(self, error: Exception) -> None:
         if self._fails:

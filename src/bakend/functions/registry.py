@@ -1,4 +1,4 @@
-"""What the files in `functions/` ask for: each handler with its name, and its events or route."""
+"""What the files in `functions/` ask for: each handler with its name, its events or its route."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from bakend.structs import Struct
 from bakend.usercode import loader
 from bakend.usercode.context import Context, bound
 from bakend.usercode.loader import UserFile
-from bakend.usercode.marks import AFTER, ROUTE, Mark
+from bakend.usercode.marks import AFTER, ROUTE, TASK, Mark
+from bakend.usercode.tasks import Task, still_free, tasks_of
 
 FOLDER: Final = "functions"
 
@@ -42,6 +43,7 @@ class Registry(Struct, kw_only=True):
     files: tuple[UserFile, ...] = ()
     functions: tuple[Function, ...] = ()
     routes: tuple[Route, ...] = ()
+    tasks: tuple[Task, ...] = ()
 
     @property
     def errors(self) -> dict[str, str]:
@@ -61,11 +63,13 @@ def load(project: Path, before: Registry | None = None) -> Registry:
     functions: list[Function] = []
     routes: list[Route] = []
     taken: dict[RouteKey, Route] = {}
+    tasks: dict[str, Task] = {}
     for each in loader.load(project, FOLDER):
-        file, found, served = each, [], []
+        file, found, served, asked = each, [], [], []
         if file.error is None:
             try:
                 found, served = functions_of(file), routes_of(file)
+                asked = tasks_of(file, tasks)
                 require_free(served, taken)
             except ValueError as error:
                 file = UserFile(path=file.path, error=str(error))
@@ -75,13 +79,20 @@ def load(project: Path, before: Registry | None = None) -> Registry:
             found = [one for one in before.functions if one.file == file.path]
             served = [one for one in before.routes if one.file == file.path]
             served = [one for one in served if taken.keys().isdisjoint(one.keys)]
+            asked = still_free(before.tasks, file.path, tasks)
         elif file.error is not None:
-            found, served = [], []
+            found, served, asked = [], [], []
         files.append(file)
         functions += found
         routes += served
         taken.update({key: one for one in served for key in one.keys})
-    return Registry(files=tuple(files), functions=tuple(functions), routes=tuple(routes))
+        tasks.update({one.name: one for one in asked})
+    return Registry(
+        files=tuple(files),
+        functions=tuple(functions),
+        routes=tuple(routes),
+        tasks=tuple(tasks.values()),
+    )
 
 
 def functions_of(file: UserFile) -> list[Function]:
@@ -93,26 +104,29 @@ def functions_of(file: UserFile) -> list[Function]:
     found: list[Function] = []
     seen: Counter[str] = Counter()
     for mark in file.marks:
-        if mark.kind == ROUTE:
+        if mark.kind in (ROUTE, TASK):
             continue
         if mark.kind != AFTER:
             raise ValueError(f"{file.path}:{mark.line}: jobs belong into the folder jobs")
-        word = getattr(mark.handler, "__name__", type(mark.handler).__name__)
-        name = f"{file.path}:{word}@{mark.event_type}"
+        name = f"{file.path}:{mark.word}@{mark.event_type}"
         seen[name] += 1
         if seen[name] > 1:
             name = f"{name}#{seen[name]}"
         try:
             call = bound(mark.handler)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{file.path}:{mark.line}: {word} {error}") from error
+            raise ValueError(f"{file.path}:{mark.line}: {mark.word} {error}") from error
         found.append(Function(name=name, file=file.path, mark=mark, call=call))
     return found
 
 
 def listed(registry: Registry, *, given_up: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Return the functions and the files that do not load, as the API and `bak` show them."""
-    handlers: list[Function | Route] = [*registry.functions, *registry.routes]
+    handlers: list[Function | Route | Task] = [
+        *registry.functions,
+        *registry.routes,
+        *registry.tasks,
+    ]
     items: list[dict[str, Any]] = [
         {
             "name": each.name,

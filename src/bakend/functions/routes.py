@@ -21,8 +21,9 @@ from bakend.errors import BakendError, UnavailableError, UserCodeError
 from bakend.structs import Struct
 from bakend.usercode import context
 from bakend.usercode.binding import wanted
-from bakend.usercode.context import Logger, Services
+from bakend.usercode.context import Services
 from bakend.usercode.loader import UserFile
+from bakend.usercode.logger import Logger
 from bakend.usercode.marks import ROUTE, Mark
 from bakend.usercode.request import PARTS, Request, Response, RouteContext
 from bakend.usercode.runs import Runs
@@ -123,7 +124,6 @@ def require_free(routes: Sequence[Route], taken: Mapping[RouteKey, Route]) -> No
 
 def _route(file: UserFile, mark: Mark) -> Route:
     path: str = mark.options["path"]
-    word = getattr(mark.handler, "__name__", type(mark.handler).__name__)
     names = [found[2] for found in _PARAMETER.finditer(path)]
     try:
         if not all(map(_SEGMENT.fullmatch, path[1:].split("/"))):
@@ -135,9 +135,9 @@ def _route(file: UserFile, mark: Mark) -> Route:
                 raise ValueError(f"<{name}> in {path} needs another name")
         call = wanted(mark.handler, PARTS, values=names)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{file.path}:{mark.line}: {word} {error}") from error
+        raise ValueError(f"{file.path}:{mark.line}: {mark.word} {error}") from error
     return Route(
-        name=f"{file.path}:{word}@{mark.event_type}",
+        name=f"{file.path}:{mark.word}@{mark.event_type}",
         file=file.path,
         mark=mark,
         call=lambda ctx: call.call(ctx, ctx.params),

@@ -21,7 +21,8 @@ from bakend.errors import BakendError, NotFoundError
 from bakend.jobs.declare import Job, Jobs
 from bakend.structs import Struct
 from bakend.usercode import context
-from bakend.usercode.context import Context, Logger, Services
+from bakend.usercode.context import Context, Services
+from bakend.usercode.logger import Logger
 from bakend.usercode.runs import Run, Runs
 from bakend.usercode.workers import Call, Outcome, Workers
 
@@ -206,7 +207,7 @@ class Scheduler:
         if room <= 0 or self._stopped.is_set():
             return
         with self._database.read() as snapshot:
-            asked = self._runs.due(snapshot, "job", [*self._jobs], limit=100)
+            asked = self._runs.due(snapshot, ("job",), [*self._jobs], limit=100)
         running: set[str] = set()
         for run in asked:
             is_again = run.attempts > 0

@@ -276,13 +276,13 @@ class Settings(Struct, kw_only=True):
         4,
         key="functions.workers",
         parse=integer(1, 64),
-        help="Threads that run functions and jobs.",
+        help="Threads that run functions, tasks and jobs.",
     )
     functions_timeout_s: float = setting(
         60.0,
         key="functions.timeout",
         parse=duration(0.1, 86_400),
-        help="How long one run of a function, route or job may take, where it does not say so "
+        help="How long one run of a function, task, route or job may take, where it does not say so "
         "itself.",
     )
     limits_json_body_bytes: int = setting(

@@ -7,10 +7,29 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 from bakend.structs import Struct
 from bakend.usercode.marks import Handler
+
+NAMES: Final = (
+    "auth",
+    "db",
+    "enqueue",
+    "event",
+    "logger",
+    "now",
+    "old",
+    "record",
+    "records",
+    "secrets",
+    "settings",
+    "storage",
+)
+"""What a handler may ask for by the names of its parameters, beside `ctx`."""
+
+WITHOUT_EVENT: Final = tuple(name for name in NAMES if name not in ("event", "old", "record"))
+"""The same where nothing has happened that could be told."""
 
 
 class Wanted(Struct, kw_only=True):

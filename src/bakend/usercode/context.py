@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import copy
 import inspect
-import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -27,30 +27,15 @@ from bakend.records.store import Page, RecordStore
 from bakend.settings import Settings
 from bakend.storage.files import FileStore
 from bakend.structs import Struct
+from bakend.usercode.binding import NAMES
+from bakend.usercode.logger import Logger
 from bakend.usercode.marks import Handler
 from bakend.usercode.stored import Storage
+from bakend.usercode.tasks import Enqueue, TaskQueue
 from bakend.usercode.workers import Call, TimeLimitReached
 
 DEPTH_MAX: Final = 16
 """How many handlers may follow from each other: more is two that call each other for ever."""
-
-LOG_LINES_MAX: Final = 200
-LOG_LINE_MAX: Final = 1_000
-
-NAMES: Final = (
-    "auth",
-    "db",
-    "event",
-    "logger",
-    "now",
-    "old",
-    "record",
-    "records",
-    "secrets",
-    "settings",
-    "storage",
-)
-"""What a handler may ask for by the names of its parameters, beside `ctx`."""
 
 
 class Services(Struct, kw_only=True):
@@ -63,56 +48,13 @@ class Services(Struct, kw_only=True):
     settings: Settings
     secrets: Mapping[str, str]
     find_user: Callable[[Snapshot, str], User | None]
+    tasks: TaskQueue
 
 
 class Auth(Struct):
     """Who acted."""
 
     user: User | None
-
-
-class Logger:
-    """Writes to the server's log, and keeps the lines for whoever looks at the run."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._log = logging.getLogger("bakend.functions")
-        self.lines: list[str] = []
-
-    def debug(self, message: object, *values: object) -> None:
-        """Write a line for those who look for a fault."""
-        self._write(logging.DEBUG, message, values)
-
-    def info(self, message: object, *values: object) -> None:
-        """Write what happened."""
-        self._write(logging.INFO, message, values)
-
-    def warning(self, message: object, *values: object) -> None:
-        """Write what should be looked at."""
-        self._write(logging.WARNING, message, values)
-
-    warn = warning
-
-    def error(self, message: object, *values: object) -> None:
-        """Write what went wrong."""
-        self._write(logging.ERROR, message, values)
-
-    def exception(self, message: object, *values: object) -> None:
-        """Write what went wrong, with the traceback of the exception that is being handled."""
-        self._write(logging.ERROR, message, values, shows_trace=True)
-
-    def _write(
-        self, level: int, message: object, values: Sequence[object], *, shows_trace: bool = False
-    ) -> None:
-        text = str(message)
-        try:
-            text = text % tuple(values) if values else text
-        except (TypeError, ValueError):
-            text = f"{text} {values!r}"
-        if len(self.lines) < LOG_LINES_MAX:
-            word = logging.getLevelName(level).replace("WARNING", "WARN")
-            self.lines.append(f"{word} {text[:LOG_LINE_MAX]}")
-        self._log.log(level, "%s: %s", self._name, text, exc_info=shows_trace)
 
 
 class Secrets(Mapping[str, str]):
@@ -197,10 +139,16 @@ class Records:
 class Db:
     """Plain SQL. What is written so is not validated, and emits no event."""
 
-    def __init__(self, call: Call, database: Database, limit_s: float) -> None:
+    def __init__(
+        self, call: Call, services: Services, limit_s: float, *, actor: Actor, depth: int
+    ) -> None:
         self._call = call
-        self._database = database
+        self._database = services.database
+        self._tasks = services.tasks
         self._limit_s = limit_s
+        self._actor = actor
+        self._depth = depth
+        self.enqueue = Enqueue(self._tasks, self._writing, actor=actor, depth=depth)
 
     def query(
         self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()
@@ -224,22 +172,59 @@ class Db:
         holder = _Holder(self._database, self._limit_s)
         with self._call.shielded():
             tx = holder.begin()
+        statements = Statements(self._call, tx, holder)
+        statements.enqueue = Enqueue(
+            self._tasks, statements.writing, actor=self._actor, depth=self._depth
+        )
+        _open.set(statements)
         try:
-            yield Statements(self._call, tx, holder)
+            yield statements
         except BaseException:
             holder.end(commits=False)
             raise
+        finally:
+            _open.set(None)
         with self._call.shielded():
             holder.end(commits=True)
+        if statements.has_written:
+            self._tasks.wake()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Transaction]:
+        """Write in the transaction that is open around this, or in one of its own."""
+        around = _open.get()
+        if around is not None and around.is_of(self._call):
+            with around.writing() as tx:
+                yield tx
+            return
+        with self._call.shielded(), self._database.write(actor=self._actor) as tx:
+            yield tx
+        self._tasks.wake()
 
 
 class Statements:
     """An open transaction."""
 
+    enqueue: Enqueue
+    """Asks for a task that runs if this commits."""
+
     def __init__(self, call: Call, tx: Transaction, holder: _Holder) -> None:
         self._call = call
         self._tx = tx
         self._holder = holder
+        self.has_written = False
+        """Whether something was written on Bakend's own behalf."""
+
+    def is_of(self, call: Call) -> bool:
+        """Tell whether this call has opened it."""
+        return self._call is call
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """Write in it, for Bakend itself."""
+        with self._call.shielded(), self._holder.in_time():
+            self.has_written = True
+            yield self._tx
 
     def query(
         self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()
@@ -252,6 +237,10 @@ class Statements:
         """Run one statement, and return how many rows it changed."""
         with self._call.shielded(), self._holder.in_time():
             return self._tx.execute(sql, parameters)
+
+
+_open: Final[ContextVar[Statements | None]] = ContextVar("_open", default=None)
+"""The transaction around what runs here: of this thread, and of this coroutine."""
 
 
 class _Holder:
@@ -336,6 +325,7 @@ class Context:
         *,
         event: Event | None = None,
         actor: Actor = NOBODY,
+        depth: int = 1,
     ) -> None:
         """Take the parts.
 
@@ -345,9 +335,10 @@ class Context:
             logger: For its lines.
             event: What happened, if it was an event.
             actor: Who acts, where there is no event that says so.
+            depth: How many handlers deep this is, where there is no event.
         """
         actor = actor if event is None else Actor(id=event.actor)
-        depth = 1 if event is None else event.depth + 1
+        depth = depth if event is None else event.depth + 1
         self._services = services
         self._call = call
         self._actor = actor
@@ -358,13 +349,15 @@ class Context:
                 payload=copy.deepcopy(event.payload), before=copy.deepcopy(event.before)
             )
         )
-        """What happened; None in a job."""
+        """What happened; None in a job, task or route."""
         self.record: dict[str, Any] = {} if event is None else copy.deepcopy(event.payload)
         """A copy of the record, or of what else the event is about."""
         self.old: dict[str, Any] | None = None if event is None else copy.deepcopy(event.before)
         """The record before it was changed or deleted."""
         self.records = Records(call, services.records, actor, depth)
-        self.db = Db(call, services.database, call.limit_s)
+        self.db = Db(call, services, call.limit_s, actor=actor, depth=depth)
+        self.enqueue = self.db.enqueue
+        """Lets a task run: `ctx.enqueue(task, **args)`, `.after(seconds, …)`, `.at(moment, …)`."""
         self.storage = Storage(call, services.files, actor)
         self.settings = services.settings
         self.secrets = Secrets(services.secrets)

@@ -26,6 +26,7 @@ NOTED: Final = "__bakend_marks__"
 AFTER: Final = "after"
 JOB: Final = "job"
 ROUTE: Final = "route"
+TASK: Final = "task"
 
 METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
 """What a route may answer; `HEAD` comes with `GET`, and `OPTIONS` is Bakend's own."""
@@ -41,17 +42,28 @@ class Mark(Struct, kw_only=True):
     """One registration of one handler."""
 
     kind: str
-    """`after`, `job` or `route`."""
+    """`after`, `job`, `route` or `task`."""
     handler: Handler
     line: int
     """Where in the file it was marked."""
     collection: str = ""
     type: str = ""
-    """`create`, `update`, `delete`, `login`, `register`, `logout`, `event` or `route`."""
+    """`create`, `update`, `delete`, `login`, `register`, `logout`, `event`, `route` or
+    `task`."""
     event_type: str = ""
     """Which events: `posts.created`; with `.*` at its end all that begin so. Of a route, methods and
     path: `GET /api/_/hello/<name>`."""
     options: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def word(self) -> str:
+        """What the handler is called."""
+        return getattr(self.handler, "__name__", type(self.handler).__name__)
+
+    @property
+    def name(self) -> str:
+        """The name that it was given, or else is called."""
+        return str(self.options.get("name", self.word))
 
     def takes(self, event_type: str) -> bool:
         """Tell whether an event of this type is one for the handler."""
@@ -335,6 +347,47 @@ def route(
         options=_checked({"methods": methods, "path": path, "auth": auth, "timeout": timeout}),
     )
     return decorator
+
+
+@overload
+def task(handler: H, /) -> H: ...
+@overload
+def task(
+    *, name: str | None = ..., attempts: int = ..., timeout: float | None = ...
+) -> Callable[[H], H]: ...
+def task(
+    handler: Handler | None = None,
+    /,
+    *,
+    name: str | None = None,
+    attempts: int = 5,
+    timeout: float | None = None,
+) -> Any:
+    """Run when `ctx.enqueue` asks for it, in the background.
+
+    Args:
+        handler: What to run, where nothing else is said: `@task` alone.
+        name: How the task is called; as the function is, if none is given.
+        attempts: How often it is tried.
+        timeout: Seconds that an attempt may take; `functions.timeout`, if none are given.
+    """
+    return _marked_here(
+        handler,
+        kind=TASK,
+        type="task",
+        event_type="task",
+        options=_checked({"name": name, "attempts": attempts, "timeout": timeout}),
+    )
+
+
+def task_name(handler: Handler) -> str | None:
+    """Return the name of the task that a handler is, whichever load it is of; None if it is none."""
+    module = sys.modules.get(getattr(handler, "__module__", None) or "")
+    for names in (getattr(handler, "__globals__", {}), vars(module) if module else {}):
+        for mark in names.get(NOTED, ()):
+            if mark.kind == TASK and mark.handler is handler:
+                return str(mark.name)
+    return None
 
 
 def _marked_here(handler: Handler | None, **said: Any) -> Any:

@@ -10,10 +10,12 @@ from bakend import wire
 from bakend.auth.identity import Identity
 from bakend.errors import InvalidInputError
 from bakend.structs import Struct
-from bakend.usercode.context import NAMES, Context, Logger, Services
+from bakend.usercode.binding import WITHOUT_EVENT
+from bakend.usercode.context import Context, Services
+from bakend.usercode.logger import Logger
 from bakend.usercode.workers import Call
 
-PARTS: Final = (*(set(NAMES) - {"event", "old", "record"}), "params", "request")
+PARTS: Final = (*WITHOUT_EVENT, "params", "request")
 """What the handler of a route may ask for by name, beside `ctx` and the words of its path."""
 
 

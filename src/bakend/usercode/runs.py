@@ -1,7 +1,7 @@
 """Runs of the user's code, as another process can read them: table `_runs`.
 
-A job has a row for each run; a function only where it has failed, or may have ended the process; a
-route where it has failed.
+A job and a task have a row for each run; a function only where it has failed, or may have ended the
+process; a route where it has failed.
 
 | status | |
 |---|---|
@@ -27,7 +27,7 @@ from bakend.structs import Struct
 
 STATUSES: Final = ("waiting", "running", "completed", "failed")
 KEPT: Final = 200
-"""Ended runs that are kept of each function and job."""
+"""Ended runs that are kept of each function, task, route and job."""
 
 _SELECT: Final = "SELECT * FROM _runs"
 
@@ -37,7 +37,7 @@ class Run(Struct, kw_only=True):
 
     id: str
     kind: str
-    """`function`, `route` or `job`."""
+    """`function`, `task`, `route` or `job`."""
     name: str
     status: str
     subject: str | None
@@ -52,6 +52,12 @@ class Run(Struct, kw_only=True):
     ended_at: str | None
     error: str | None
     log: str
+    args: dict[str, Any] | None
+    """What a task is called with."""
+    actor: str | None
+    """Id of the user in whose name a task runs."""
+    depth: int
+    """How many handlers deep a task is."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the API shows it."""
@@ -70,6 +76,7 @@ class Run(Struct, kw_only=True):
             "startedAt": self.started_at,
             "endedAt": self.ended_at,
             "error": self.error,
+            "args": self.args,
         }
 
 
@@ -116,12 +123,15 @@ class Runs:
             raise NotFoundError("Run not found")
         return _run(row)
 
-    def due(self, snapshot: Snapshot, kind: str, names: Sequence[str], *, limit: int) -> list[Run]:
+    def due(
+        self, snapshot: Snapshot, kinds: Sequence[str], names: Sequence[str], *, limit: int
+    ) -> list[Run]:
         """Return what is to be tried by now, the longest due first."""
         rows = snapshot.all(
-            _SELECT + " WHERE status = 'waiting' AND next_at <= ? AND kind = ?"
+            _SELECT + " WHERE status = 'waiting' AND next_at <= ?"
+            " AND kind IN (SELECT value FROM json_each(?))"
             " AND name IN (SELECT value FROM json_each(?)) ORDER BY next_at, event_seq LIMIT ?",
-            (to_text(self._clock.now()), kind, wire.encode([*names]), limit),
+            (to_text(self._clock.now()), wire.encode([*kinds]), wire.encode([*names]), limit),
         )
         return [_run(row) for row in rows]
 
@@ -132,6 +142,13 @@ class Runs:
             " WHERE kind = 'function' AND status IN ('waiting', 'running')"
         )
         return {(row[0], row[1]) for row in rows}
+
+    def waiting_names(self, snapshot: Snapshot, kind: str) -> set[str]:
+        """Return of what something waits to be tried."""
+        rows = snapshot.all(
+            "SELECT DISTINCT name FROM _runs WHERE kind = ? AND status = 'waiting'", (kind,)
+        )
+        return {row[0] for row in rows}
 
     # Writing.
 
@@ -297,6 +314,42 @@ class Runs:
             (wire.encode({"userId": user_id}), user_id),
         )
 
+        tx.execute(
+            "UPDATE _runs SET args = '{}', actor = NULL, log = ''"
+            " WHERE actor = ? AND status IN ('completed', 'failed')",
+            (user_id,),
+        )
+
+    # Tasks.
+
+    def enqueue(
+        self,
+        tx: Transaction,
+        name: str,
+        args: str,
+        *,
+        actor: str | None,
+        depth: int,
+        next_at: str,
+    ) -> str:
+        """Let a task be run; return the id of the run.
+
+        Args:
+            tx: The transaction that it comes with.
+            name: Of the task.
+            args: What it is called with: a JSON object.
+            actor: Id of the user who acts.
+            depth: How many handlers deep.
+            next_at: Not before then.
+        """
+        run_id = new_id("run")
+        tx.execute(
+            "INSERT INTO _runs (id, kind, name, status, next_at, created_at, args, actor, depth)"
+            " VALUES (?, 'task', ?, 'waiting', ?, ?, ?, ?, ?)",
+            (run_id, name, next_at, to_text(self._clock.now()), args, actor, depth),
+        )
+        return run_id
+
     # Jobs.
 
     def request(self, tx: Transaction, name: str) -> str:
@@ -327,6 +380,9 @@ class Runs:
 
 
 def _run(row: Row) -> Run:
+    # A command that only looks may see a database before its migration.
+    has_tasks = "args" in row.keys()  # noqa: SIM118  # no dict
+    args = row["args"] if has_tasks else None
     return Run(
         id=row["id"],
         kind=row["kind"],
@@ -342,4 +398,7 @@ def _run(row: Row) -> Run:
         ended_at=row["ended_at"],
         error=row["error"],
         log=row["log"],
+        args=None if args is None else json.loads(args),
+        actor=row["actor"] if has_tasks else None,
+        depth=row["depth"] if has_tasks else 0,
     )
