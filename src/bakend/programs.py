@@ -7,12 +7,14 @@ Routes answer in each process.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from bakend.clock import Clock
 from bakend.database.connection import Database
 from bakend.errors import NotFoundError
+from bakend.events.event import Draft
 from bakend.events.log import EventLog
 from bakend.functions import registry
 from bakend.functions.engine import Engine
@@ -55,8 +57,20 @@ class Programs:
         *,
         clock: Clock,
         settings: Settings,
+        tell: Callable[[Draft], None],
     ) -> None:
-        """Take the parts; nothing is loaded yet."""
+        """Take the parts; nothing is loaded yet.
+
+        Args:
+            project: The folder of `bakend.json`.
+            database: Where runs and places are.
+            log: What functions read.
+            runs: What is kept of runs.
+            services: What handlers use.
+            clock: Where time comes from.
+            settings: What is configured.
+            tell: Told of each run as it begins and ends.
+        """
         self._project = project
         self._database = database
         self._runs = runs
@@ -76,7 +90,9 @@ class Programs:
             clock=clock,
             limit_s=settings.functions_timeout_s,
             forget_s=settings.events_retention_s,
-            may_run=self._lease.take,
+            max_rows=settings.events_max_rows,
+            lease=self._lease,
+            tell=tell,
         )
         self.scheduler = Scheduler(
             database,
@@ -86,6 +102,7 @@ class Programs:
             clock=clock,
             limit_s=settings.functions_timeout_s,
             may_run=self._lease.take,
+            tell=tell,
         )
         self._queue.wake = self._wake_for_tasks
         self.routes = Routes(
@@ -138,12 +155,17 @@ class Programs:
         """The routes of the last load: the same object until there is another one."""
         return self._registry.routes
 
+    @property
+    def given_up(self) -> list[str]:
+        """Names of what did not end and was left behind, a name for each time."""
+        return [*self.workers.given_up, *self.routes.given_up]
+
     # For administrators.
 
     def functions(self) -> list[dict[str, Any]]:
         """Return the functions, and the files that do not load."""
         everything = self._registry.replaced(tasks=tuple(self._queue.tasks.values()))
-        return registry.listed(everything, given_up=(*self.workers.given_up, *self.routes.given_up))
+        return registry.listed(everything, given_up=self.given_up)
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return the jobs, and the files that do not load."""

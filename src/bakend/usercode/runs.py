@@ -27,7 +27,7 @@ from bakend.structs import Struct
 
 STATUSES: Final = ("waiting", "running", "completed", "failed")
 KEPT: Final = 200
-"""Ended runs that are kept of each function, task, route and job."""
+"""Completed runs that are kept of each function, task, route and job, and failed ones besides."""
 
 _SELECT: Final = "SELECT * FROM _runs"
 
@@ -187,6 +187,8 @@ class Runs:
                 log,
             ),
         )
+        if status == "failed":
+            self._trim(tx, "function", name, status)
 
     def begin(self, tx: Transaction, run_id: str) -> None:
         """Note that an attempt begins, before it does."""
@@ -213,7 +215,7 @@ class Runs:
         )
         if run.subject is not None:
             self.free_lane(tx, run.name, run.subject)
-        self._trim(tx, run.kind, run.name)
+        self._trim(tx, run.kind, run.name, status)
 
     def note_failed(
         self, tx: Transaction, kind: str, name: str, *, error: str, log: str, began_at: str
@@ -233,7 +235,7 @@ class Runs:
                 log,
             ),
         )
-        self._trim(tx, kind, name)
+        self._trim(tx, kind, name, "failed")
 
     def free_lane(self, tx: Transaction, name: str, subject: str) -> None:
         """Let the next event of a record be tried, if none before it still is."""
@@ -370,12 +372,12 @@ class Runs:
         )
         return at
 
-    def _trim(self, tx: Transaction, kind: str, name: str) -> None:
+    def _trim(self, tx: Transaction, kind: str, name: str, status: str) -> None:
+        """Let the oldest go of those that ended so; no success takes a failure's place."""
         tx.execute(
             "DELETE FROM _runs WHERE id IN (SELECT id FROM _runs WHERE kind = ? AND name = ?"
-            " AND status IN ('completed', 'failed') ORDER BY created_at DESC, rowid DESC"
-            " LIMIT -1 OFFSET ?)",
-            (kind, name, KEPT),
+            " AND status = ? ORDER BY created_at DESC, rowid DESC LIMIT -1 OFFSET ?)",
+            (kind, name, status, KEPT),
         )
 
 
