@@ -28,14 +28,12 @@ from bakend.settings import Settings
 from bakend.storage.files import FileStore
 from bakend.structs import Struct
 from bakend.usercode.binding import NAMES
+from bakend.usercode.depth import require_shallow
 from bakend.usercode.logger import Logger
 from bakend.usercode.marks import Handler
 from bakend.usercode.stored import Storage
 from bakend.usercode.tasks import Enqueue, TaskQueue
 from bakend.usercode.workers import Call, TimeLimitReached
-
-DEPTH_MAX: Final = 16
-"""How many handlers may follow from each other: more is two that call each other for ever."""
 
 
 class Services(Struct, kw_only=True):
@@ -127,11 +125,7 @@ class Records:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        if self._depth > DEPTH_MAX:
-            raise UserCodeError(
-                f"{self._call.name} is the {self._depth}th handler that follows from one change",
-                hint="two of them seem to change what the other one reacts to",
-            )
+        require_shallow(self._call.name, self._depth)
         with self._call.shielded():
             yield
 
@@ -358,7 +352,7 @@ class Context:
         self.db = Db(call, services, call.limit_s, actor=actor, depth=depth)
         self.enqueue = self.db.enqueue
         """Lets a task run: `ctx.enqueue(task, **args)`, `.after(seconds, …)`, `.at(moment, …)`."""
-        self.storage = Storage(call, services.files, actor)
+        self.storage = Storage(call, services.files, actor, depth)
         self.settings = services.settings
         self.secrets = Secrets(services.secrets)
         self.logger = logger
