@@ -35,9 +35,15 @@ def loop():
     while True:
         time.sleep(0.01)
 
+@route("GET", "/sleep", timeout=1)
+async def sleep():
+    import asyncio
+    await asyncio.sleep(600)
+
 # Long enough for a busy machine to get as far as the wait, which no exception interrupts.
 @route("GET", "/stuck", timeout=2)
 def stuck(ctx):
+    ctx.logger.info("stuck begins")
     threading.Lock().acquire() and threading.Event().wait()
 
 @route("GET", "/pid")
@@ -95,8 +101,9 @@ def test_a_route_that_never_ends_is_given_up(tmp_path: Path) -> None:
     """More often than there are threads: each client is answered, and others go on."""
     project = project_with(tmp_path, WAITS, server={"threads": THREADS})
     with running_server(project) as server, server.client() as client:
-        slow = client.get("/api/_/loop")
-        assert (slow.status, slow.code) == (503, "unavailable")
+        for path in ("/api/_/loop", "/api/_/sleep"):
+            slow = client.get(path)
+            assert (slow.status, slow.code) == (503, "unavailable")
         for _ in range(2):
             stuck = [Asks(server.port, "/api/_/stuck") for _ in range(MOST)]
             for each in stuck:
@@ -107,8 +114,24 @@ def test_a_route_that_never_ends_is_given_up(tmp_path: Path) -> None:
         assert client.post("/api/posts", {"title": "x"}).status == 201
         assert server.stop() == 0
     runs = bak(project, "functions", "runs").stdout.splitlines()
-    assert len(runs) == 1 + 2 * MOST
+    assert len(runs) == 2 + 2 * MOST
     assert all("\tfailed\t" in line for line in runs)
+
+
+def test_a_stop_does_not_wait_for_a_route_that_never_ends(tmp_path: Path) -> None:
+    """Longer than for any request; the process ends by itself."""
+    text = WAITS.replace("timeout=2", "timeout=600")
+    project = project_with(tmp_path, text, server={"stopTimeout": "2s"})
+    with running_server(project) as server, server.client() as client:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port)
+        connection.request("GET", "/api/_/stuck")
+        wait_until(
+            lambda: "stuck begins" in server.log and client.get("/health").status == 200,
+            30,
+            what="it is stuck",
+        )
+        assert server.stop() in (0, 1)
+        connection.close()
 
 
 def test_each_process_answers(tmp_path: Path) -> None:

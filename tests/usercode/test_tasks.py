@@ -358,6 +358,7 @@ def test_a_database_of_schema_6_keeps_its_runs(tmp_path: Path) -> None:
         project.run_pending()
         (failed,) = runs(project)
     old = sqlite3.connect(tmp_path / "bakend.db")
+    old.execute("DROP INDEX _runs_ended")
     for column in ("args", "actor", "depth"):
         old.execute(f"ALTER TABLE _runs DROP COLUMN {column}")
     event = json.loads(old.execute("SELECT event FROM _runs").fetchone()[0])

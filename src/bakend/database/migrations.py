@@ -241,6 +241,7 @@ def _version_7(tx: Transaction, _report: Report) -> None:
     tx.execute("ALTER TABLE _runs ADD COLUMN args TEXT")
     tx.execute("ALTER TABLE _runs ADD COLUMN actor TEXT")
     tx.execute("ALTER TABLE _runs ADD COLUMN depth INTEGER NOT NULL DEFAULT 0")
+    tx.execute("CREATE INDEX _runs_ended ON _runs (kind, name, status, created_at)")
 
 
 def rebuild_table(tx: Transaction, table: str, columns: str, values: Mapping[str, str]) -> None:

@@ -245,7 +245,7 @@ class Routes:
         self.most = max(1, server_threads - SPARED)
         """How many run at once."""
         self._slots = threading.BoundedSemaphore(self.most)
-        self._workers = Workers(self.most, clock=clock, name="route")
+        self._workers = Workers(self.most, clock=clock, name="bakend-route")
 
     @property
     def given_up(self) -> list[str]:

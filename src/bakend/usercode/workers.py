@@ -183,13 +183,13 @@ class Workers:
     """A few threads, and what waits for them.
 
     Thread: `submit`, `free` and `drain` on any; calls run on `bakend-worker-N`, and
-    `bakend-worker-watch` looks at their limits, or under another name than `worker`.
+    `bakend-worker-watch` looks at their limits; or so with another name.
     """
 
-    def __init__(self, count: int, *, clock: Clock, name: str = "worker") -> None:
+    def __init__(self, count: int, *, clock: Clock, name: str = "bakend-worker") -> None:
         self._count = count
-        self._clock = clock
         self._name = name
+        self._clock = clock
         self._condition = threading.Condition()
         self._waiting: deque[Call] = deque()
         self._running: dict[threading.Thread, Call] = {}
@@ -221,7 +221,7 @@ class Workers:
                 self._start_worker()
             if self._watch is None:
                 self._watch = threading.Thread(
-                    target=self._look, name=f"bakend-{self._name}-watch", daemon=True
+                    target=self._look, name=f"{self._name}-watch", daemon=True
                 )
                 self._watch.start()
             self._condition.notify_all()
@@ -264,7 +264,7 @@ class Workers:
     def _start_worker(self) -> None:
         self._numbers += 1
         thread = threading.Thread(
-            target=self._work, name=f"bakend-{self._name}-{self._numbers}", daemon=True
+            target=self._work, name=f"{self._name}-{self._numbers}", daemon=True
         )
         self._threads.append(thread)
         thread.start()
