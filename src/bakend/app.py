@@ -395,6 +395,8 @@ class App:
                     clock=self._clock,
                     settings=self._settings,
                 )
+                self._packages.put_on_path()
+                self.records.hooks = self._programs.before
             return self._programs
 
     def _has_programs(self) -> bool:

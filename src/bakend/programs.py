@@ -14,6 +14,7 @@ from bakend.database.connection import Database
 from bakend.errors import NotFoundError
 from bakend.events.log import EventLog
 from bakend.functions import registry
+from bakend.functions.before import Before
 from bakend.functions.engine import Engine
 from bakend.functions.registry import Registry
 from bakend.jobs import declare, scheduler
@@ -61,6 +62,13 @@ class Programs:
         self._jobs = Jobs()
         self._lease = Lease(settings.database)
         self.workers = Workers(settings.functions_workers, clock=clock)
+        self.before = Before(
+            database,
+            runs,
+            services,
+            clock=clock,
+            limit_s=settings.functions_before_timeout_s,
+        )
         self.engine = Engine(
             database,
             log,
@@ -84,9 +92,14 @@ class Programs:
 
     def load(self) -> None:
         """Load the files; those that do not load are named in the log."""
+        self.look()
+        self._take(self._registry, self._jobs)
+
+    def look(self) -> None:
+        """Load the files to show what is in them: nothing runs, and nothing is remembered."""
         for folder in FOLDERS:
             loader.warn_of_foreign(self._project, folder)
-        self._take(registry.load(self._project), declare.load(self._project))
+        self._registry, self._jobs = registry.load(self._project), declare.load(self._project)
 
     def reload(self) -> None:
         """Load the files anew; of one that does not load, what ran before goes on."""
@@ -95,7 +108,8 @@ class Programs:
             declare.load(self._project, self._jobs),
         )
         loader.forget((*self._registry.files, *self._jobs.files))
-        _log.info("Functions: %d, jobs: %d", len(self._registry.functions), len(self._jobs.jobs))
+        functions = len(self._registry.functions) + len(self._registry.hooks)
+        _log.info("Functions: %d, jobs: %d", functions, len(self._jobs.jobs))
 
     def start(self) -> None:
         """Let functions and jobs run."""
@@ -106,8 +120,10 @@ class Programs:
         """Begin nothing more, wait for what runs, and write down how far everything is."""
         self.engine.stop()
         self.scheduler.stop()
-        for name in self.workers.drain(self._stop_timeout_s):
-            _log.warning("%s was still running at the stop and is given up", name)
+        # Those before writes last: what runs on the workers may write.
+        for drain in (self.workers.drain, self.before.stop):
+            for name in drain(self._stop_timeout_s):
+                _log.warning("%s was still running at the stop and is given up", name)
         self.engine.finish()
         self.scheduler.finish()
         self._lease.give_back()
@@ -116,7 +132,8 @@ class Programs:
 
     def functions(self) -> list[dict[str, Any]]:
         """Return the functions, and the files that do not load."""
-        return registry.listed(self._registry, given_up=self.workers.given_up)
+        given_up = [*self.workers.given_up, *self.before.given_up]
+        return registry.listed(self._registry, given_up=given_up)
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return the jobs, and the files that do not load."""
@@ -192,5 +209,6 @@ class Programs:
         for error in {**functions.errors, **jobs.errors}.values():
             _log.error("Not loaded: %s", error)
         self._registry, self._jobs = functions, jobs
+        self.before.use(functions)
         self.engine.use(functions)
         self.scheduler.use(jobs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,13 +12,13 @@ from bakend.structs import Struct
 from bakend.usercode import loader
 from bakend.usercode.context import Context, bound
 from bakend.usercode.loader import UserFile
-from bakend.usercode.marks import AFTER, Mark
+from bakend.usercode.marks import AFTER, BEFORE, Handler, Mark
 
 FOLDER: Final = "functions"
 
 
 class Function(Struct, kw_only=True):
-    """One handler of one kind of events."""
+    """One handler of one kind of events, or of writes to one collection."""
 
     name: str
     """`functions/posts/notify.py:notify@posts.created`: what its place in the log is kept under."""
@@ -40,6 +41,9 @@ class Registry(Struct, kw_only=True):
 
     files: tuple[UserFile, ...] = ()
     functions: tuple[Function, ...] = ()
+    """Those that run after events."""
+    hooks: tuple[Function, ...] = ()
+    """Those that run before writes, in the order of their files."""
 
     @property
     def errors(self) -> dict[str, str]:
@@ -67,10 +71,15 @@ def load(project: Path, before: Registry | None = None) -> Registry:
         if file.error is not None and file.path in old and before is not None:
             kept = old[file.path]
             file = kept.replaced(error=file.error)
-            found = [one for one in before.functions if one.file == file.path]
+            everything = (*before.functions, *before.hooks)
+            found = [one for one in everything if one.file == file.path]
         files.append(file)
         functions += found
-    return Registry(files=tuple(files), functions=tuple(functions))
+    return Registry(
+        files=tuple(files),
+        functions=tuple(each for each in functions if each.mark.kind == AFTER),
+        hooks=tuple(each for each in functions if each.mark.kind == BEFORE),
+    )
 
 
 def functions_of(file: UserFile) -> list[Function]:
@@ -82,9 +91,13 @@ def functions_of(file: UserFile) -> list[Function]:
     found: list[Function] = []
     seen: Counter[str] = Counter()
     for mark in file.marks:
-        if mark.kind != AFTER:
+        if mark.kind not in (AFTER, BEFORE):
             raise ValueError(f"{file.path}:{mark.line}: jobs belong into the folder jobs")
         word = getattr(mark.handler, "__name__", type(mark.handler).__name__)
+        if mark.kind == BEFORE and not _is_plain(mark.handler):
+            raise ValueError(
+                f"{file.path}:{mark.line}: {word} must be a plain def: the write waits for it"
+            )
         name = f"{file.path}:{word}@{mark.event_type}"
         seen[name] += 1
         if seen[name] > 1:
@@ -95,6 +108,19 @@ def functions_of(file: UserFile) -> list[Function]:
             raise ValueError(f"{file.path}:{mark.line}: {word} {error}") from error
         found.append(Function(name=name, file=file.path, mark=mark, call=call))
     return found
+
+
+def _is_plain(handler: Handler) -> bool:
+    """Tell whether a call runs it to its end: not `async`, and without `yield`."""
+    return not any(
+        test(each)
+        for each in (handler, getattr(handler, "__call__", None))  # noqa: B004  its code is asked for
+        for test in (
+            inspect.iscoroutinefunction,
+            inspect.isasyncgenfunction,
+            inspect.isgeneratorfunction,
+        )
+    )
 
 
 def listed(registry: Registry, *, given_up: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -109,9 +135,9 @@ def listed(registry: Registry, *, given_up: Sequence[str] = ()) -> list[dict[str
             "error": registry.errors.get(each.file),
             "givenUp": given_up.count(each.name),
         }
-        for each in registry.functions
+        for each in (*registry.functions, *registry.hooks)
     ]
-    named = {each.file for each in registry.functions}
+    named = {item["filePath"] for item in items}
     items += [
         {
             "name": path,

@@ -167,6 +167,18 @@ class Runs:
             ),
         )
 
+    def note_failed(
+        self, tx: Transaction, name: str, subject: str, *, error: str, log: str
+    ) -> None:
+        """Keep that a function before a write has failed; there is no event, and no second attempt."""
+        now = to_text(self._clock.now())
+        tx.execute(
+            "INSERT INTO _runs (id, kind, name, status, subject, attempts, created_at, ended_at,"
+            " error, log) VALUES (?, 'function', ?, 'failed', ?, 1, ?, ?, ?, ?)",
+            (new_id("run"), name, subject, now, now, error, log),
+        )
+        self._trim(tx, "function", name)
+
     def begin(self, tx: Transaction, run_id: str) -> None:
         """Note that an attempt begins, before it does."""
         tx.execute(
@@ -219,11 +231,13 @@ class Runs:
 
         Raises:
             NotFoundError: There is none of that id.
-            ConflictError: It has not failed.
+            ConflictError: It has not failed, or was a part of a write that was refused.
         """
         run = self.get(tx, run_id, kind)
         if run.status != "failed":
             raise ConflictError(f"The run has not failed, it is {run.status}")
+        if kind == "function" and run.event is None:
+            raise ConflictError("The run was a part of a write, and can only come with another one")
         tx.execute(
             "UPDATE _runs SET status = 'waiting', attempts = 0, crashes = 0, next_at = ?,"
             " ended_at = NULL WHERE id = ?",

@@ -177,11 +177,12 @@ class Workers:
     """A few threads, and what waits for them.
 
     Thread: `submit`, `free` and `drain` on any; calls run on `bakend-worker-N`, and
-    `bakend-worker-watch` looks at their limits.
+    `bakend-worker-watch` looks at their limits; or so with another name.
     """
 
-    def __init__(self, count: int, *, clock: Clock) -> None:
+    def __init__(self, count: int, *, clock: Clock, name: str = "bakend-worker") -> None:
         self._count = count
+        self._name = name
         self._clock = clock
         self._condition = threading.Condition()
         self._waiting: deque[Call] = deque()
@@ -214,7 +215,7 @@ class Workers:
                 self._start_worker()
             if self._watch is None:
                 self._watch = threading.Thread(
-                    target=self._look, name="bakend-worker-watch", daemon=True
+                    target=self._look, name=f"{self._name}-watch", daemon=True
                 )
                 self._watch.start()
             self._condition.notify_all()
@@ -257,7 +258,7 @@ class Workers:
     def _start_worker(self) -> None:
         self._numbers += 1
         thread = threading.Thread(
-            target=self._work, name=f"bakend-worker-{self._numbers}", daemon=True
+            target=self._work, name=f"{self._name}-{self._numbers}", daemon=True
         )
         self._threads.append(thread)
         thread.start()
