@@ -120,10 +120,9 @@ class Programs:
         """Begin nothing more, wait for what runs, and write down how far everything is."""
         self.engine.stop()
         self.scheduler.stop()
-        # Those before writes last: what runs on the workers may write.
-        for drain in (self.workers.drain, self.before.stop):
-            for name in drain(self._stop_timeout_s):
-                _log.warning("%s was still running at the stop and is given up", name)
+        left = self.workers.drain(self._stop_timeout_s)
+        for name in [*left, *self.before.stop()]:  # in this order: what runs on workers may write
+            _log.warning("%s was still running at the stop and is given up", name)
         self.engine.finish()
         self.scheduler.finish()
         self._lease.give_back()

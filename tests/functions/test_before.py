@@ -12,7 +12,10 @@ from programs import POSTS, SEEN
 from werkzeug.test import TestResponse
 
 from bakend.testing import TestProject, temporary_project
+from bakend.usercode import workers
 from bakend.usercode.runs import Run
+
+from processes import wait_until
 
 HEAD: Final = (
     "from bakend import Reject, before_create, before_update, before_delete, on_create, on_update\n"
@@ -24,6 +27,7 @@ ITEMS: Final[dict[str, Any]] = {
         {"name": "slug", "type": "string", "unique": True, "regex": "^[a-z]+$"},
         {"name": "note", "type": "string", "required": True},
         {"name": "tags", "type": "json"},
+        {"name": "count", "type": "integer"},
         {"name": "post", "type": "relation", "collection": "posts"},
         {"name": "user_id", "type": "string"},
     ],
@@ -183,6 +187,7 @@ def test_they_come_after_the_other_checks(project: TestProject) -> None:
         ("del ctx.record['note']", ("note", "required")),
         ("ctx.record['note'] = object()", ("note", "type")),
         ("ctx.record['tags'] = [float('nan')]", ("tags", "type")),
+        ("ctx.record['count'] = True", ("count", "type")),
         ("ctx.record['post'] = 'rec_none'", ("post", "exists")),
         ("ctx.records.delete('posts', ctx.record['post'])", ("post", "exists")),
     ],
@@ -199,7 +204,7 @@ def test_what_they_set_is_judged_like_a_body(
         f" len(ctx.records.list('items')) == 1:\n        {text}\n",
     )
 
-    answer = post_item(project, slug="mine", post=made["id"])
+    answer = post_item(project, slug="mine", count=1, post=made["id"])
 
     (detail,) = answer.get_json()["error"]["details"]
     assert (answer.status_code, (detail["field"], detail["rule"])) == (400, fault)
@@ -407,8 +412,7 @@ def test_a_limit_ends_the_write_whatever_the_thread_does(project: TestProject) -
     assert (stuck.status_code, stuck.headers["Retry-After"]) == (503, "1")
     assert (fine.status_code, posts(project), seen(project)) == (201, ["fine"], ["x"])
     assert [run.error for run in runs(project)] == ["took longer than 0.2 s"]
-    project.app.programs().before.stop(20)
-    assert len(module["LATE"]) == 1
+    wait_until(lambda: module["LATE"], 20, what="it has tried")
 
 
 def test_a_statement_without_an_end_is_broken_off(project: TestProject) -> None:
@@ -465,6 +469,47 @@ def test_writers_take_turns_around_a_slow_one(project: TestProject) -> None:
         thread.join()
 
     assert answers == [201] * 4
+
+
+def test_what_sqlite_has_taken_back_is_not_gone_on_with(project: TestProject) -> None:
+    """However little a function cares: outside of the transaction each statement would count."""
+    use(
+        project,
+        "@before_create('posts')\ndef f(ctx):\n"
+        "    seen = ctx.records.create('seen', {'what': 'x'})\n"
+        "    for _ in range(2):\n        try:\n"
+        "            ctx.db.execute('INSERT OR ROLLBACK INTO seen (id, created_at, updated_at)'\n"
+        "                ' VALUES (?, \"\", \"\")'.replace('\"', \"'\"), (seen['id'],))\n"
+        "        except Exception as error:\n            ctx.logger.info('%s', error)\n",
+    )
+
+    assert post(project, title="x").status_code == 500
+    assert (posts(project), seen(project)) == ([], [])
+    assert "The transaction has ended" in runs(project)[0].log
+
+
+def test_threads_that_hang_are_not_made_without_end(
+    project: TestProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once there are many, writes are refused at once, until they have ended."""
+    monkeypatch.setattr(workers, "GRACE_S", 0.05)
+    monkeypatch.setattr(project.app.programs().before._workers, "_count", 2)
+    use(
+        project,
+        "import threading\nGATE = threading.Event()\n"
+        "@before_create('posts', timeout=0.1)\ndef f(ctx):\n    GATE.wait(60)\n",
+    )
+    before = project.app.programs().before
+
+    hung = [post(project).get_json()["error"]["message"] for _ in range(2)]
+    wait_until(lambda: len(before.given_up) == 2, 20, what="both are given up")
+    refused = post(project).get_json()["error"]["message"]
+    project.app.programs()._registry.files[0].names["GATE"].set()
+    wait_until(lambda: before._workers.left_behind() == 0, 20, what="both have ended")
+
+    assert hung == ['A check before the create in "posts" took too long'] * 2
+    assert refused.endswith("functions before writes do not end")
+    assert post(project).status_code == 201
 
 
 # Loading

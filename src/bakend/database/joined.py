@@ -22,7 +22,7 @@ BREAK_OFF_S: Final = 0.02
 
 # What would end the transaction, or a part of it that others have begun; a comment may stand before.
 _ENDS: Final = re.compile(
-    r"(?:\s|;|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*(?:BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE)\b",
+    r"(?:[\s\ufeff;]|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*(?:BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE)\b",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -127,6 +127,10 @@ class Joined(Transaction):
                 yield
             except BaseException as error:
                 # SQLite takes all back where it has no space, or where a write was broken off.
-                if not self._connection.in_transaction:
-                    self._is_open, self.loss = False, error
+                self._look(error)
                 raise
+            self._look(UserCodeError("The transaction was ended by one who only takes part in it"))
+
+    def _look(self, error: BaseException) -> None:
+        if not self._connection.in_transaction:
+            self._is_open, self.loss = False, error

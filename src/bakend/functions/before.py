@@ -41,7 +41,8 @@ from bakend.usercode.runs import Runs
 from bakend.usercode.workers import Call, Outcome, TimeLimitReached, Workers
 
 THREADS_MAX: Final = 64
-"""One write at a time asks, at most `DEPTH_MAX` deep; the rest is for those that do not end."""
+"""One write at a time asks, at most `DEPTH_MAX` deep; the rest is for those that do not end. When
+that many hang, no more are begun: each would leave one more thread behind."""
 
 SHUT_RETRY_S: Final = 10
 
@@ -61,7 +62,7 @@ class _Failure(Struct, kw_only=True):
     log: str
 
 
-class _Failed(UserCodeError):
+class BeforeFailedError(UserCodeError):
     """Raised where a function before a write fails."""
 
     def __init__(self, failure: _Failure) -> None:
@@ -69,7 +70,7 @@ class _Failed(UserCodeError):
         self.failure = failure
 
 
-class _Late(UnavailableError):
+class BeforeLateError(UnavailableError):
     """Raised where a function before a write takes too long."""
 
     def __init__(self, message: str, failure: _Failure) -> None:
@@ -169,9 +170,9 @@ class Before:
                     (name, file, mark.collection, mark.event_type, now),
                 )
 
-    def stop(self, timeout_s: float) -> list[str]:
-        """Ask nobody any more, and return what did not end in time."""
-        return self._workers.drain(timeout_s)
+    def stop(self) -> list[str]:
+        """Ask nobody any more, and return what has not ended; no write waits for it by now."""
+        return self._workers.drain(0.0)
 
     # For the record store.
 
@@ -206,7 +207,7 @@ class Before:
 
     def rolled_back(self, error: Exception) -> None:
         """Keep a failure as a failed run, now that its transaction is over."""
-        failure = error.failure if isinstance(error, _Failed | _Late) else None
+        failure = error.failure if isinstance(error, BeforeFailedError | BeforeLateError) else None
         if failure is None:
             return
         _log.error(
@@ -255,9 +256,10 @@ class Before:
             answer.ended.set()
 
         call = Call(hook.name, perform, done, limit_s=limit_s)
-        if self._workers.free() <= 0:
+        if self._workers.free() <= self._workers.left_behind():
             raise UnavailableError(
-                "Too many functions before writes do not end", hint=f"{hook.name} had to wait"
+                f"{THREADS_MAX} functions before writes do not end",
+                hint="the log names them; a restart ends them",
             )
         tx.lasts(limit_s)
         try:
@@ -292,20 +294,24 @@ class Before:
 
         is_interrupted = outcome is not None and outcome.error is not None and error is None
         if outcome is None or is_interrupted or isinstance(error, TimeLimitReached):
-            raise _Late(
+            raise BeforeLateError(
                 f'A check before the {change.operation} in "{change.table.name}" took too long',
                 failure(f"took longer than {limit_s:g} s"),
             )
-        if isinstance(joined.loss, BakendError):  # whatever the function made of it
-            raise joined.loss
+        if joined.loss is not None:  # whatever the function made of it
+            error = joined.loss
+        if isinstance(
+            error, BeforeFailedError
+        ):  # one deeper; told anew, its traceback is long by now
+            raise BeforeFailedError(error.failure)
+        if isinstance(error, UnavailableError | DatabaseBusyError | StorageFullError):
+            raise error
         if joined.loss is not None:
-            raise _Failed(failure(f"{type(joined.loss).__name__}: {joined.loss}"))
-        if isinstance(error, _Failed):  # one deeper; told anew, for its traceback is long by now
-            raise _Failed(error.failure)
-        if isinstance(error, Reject | UnavailableError | DatabaseBusyError | StorageFullError):
+            raise BeforeFailedError(failure(f"{type(error).__name__}: {error}"))
+        if isinstance(error, Reject):
             raise error
         if outcome.error is not None:
-            raise _Failed(failure(outcome.error, outcome.trace))
+            raise BeforeFailedError(failure(outcome.error, outcome.trace))
         assert answer.record is not None
         return answer.record
 

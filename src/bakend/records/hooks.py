@@ -39,7 +39,9 @@ class Hooks(Protocol):
         ...
 
     def ask(self, tx: Transaction, change: Change) -> Record:
-        """Return the record as it is to be written: its fields may have changed, and no other key.
+        """Return the record as it is to be written, with the same keys.
+
+        The value of a field that stays as it is, is the very same object.
 
         Raises:
             ValidationError: The write is refused.

@@ -262,7 +262,7 @@ class RecordStore:
         collection = table.collection
         record = self._ask(tx, table, operation, plan, before, guard_for)
         names = [field.name for field in collection.fields]
-        changed = {name: record[name] for name in names if record[name] != plan[name]}
+        changed = {name: record[name] for name in names if record[name] is not plan[name]}
         faults = validation.faults(collection, changed, partial=True, matches=self._matches)
         theirs = Guard(EVERYTHING, collection)
         self._judge(
