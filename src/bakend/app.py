@@ -405,7 +405,7 @@ class App:
 
     def _warnings(self) -> list[str]:
         """Return what should be looked at, for `/health`."""
-        given_up = 0 if self._programs is None else len(self._programs.workers.given_up)
+        given_up = 0 if self._programs is None else len(self._programs.given_up)
         if given_up < GIVEN_UP_MANY:
             return []
         return [f"{given_up} runs of functions never ended; their threads stay until a restart"]

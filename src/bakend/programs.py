@@ -146,10 +146,14 @@ class Programs:
 
     # For administrators.
 
+    @property
+    def given_up(self) -> list[str]:
+        """Names of runs that did not end."""
+        return [*self.workers.given_up, *self.before.given_up]
+
     def functions(self) -> list[dict[str, Any]]:
         """Return the functions, and the files that do not load."""
-        given_up = [*self.workers.given_up, *self.before.given_up]
-        return registry.listed(self._registry, given_up=given_up)
+        return registry.listed(self._registry, given_up=self.given_up)
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return the jobs, and the files that do not load."""

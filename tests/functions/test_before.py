@@ -448,6 +448,22 @@ def test_an_inner_limit_ends_the_inner_write(project: TestProject) -> None:
     assert seen(project) == []
 
 
+def test_an_outer_limit_holds_for_what_it_asks(project: TestProject) -> None:
+    """Whatever the inner one may take: the writer is free again."""
+    use(
+        project,
+        "import threading\nGATE = threading.Event()\n"
+        "@before_create('seen')\ndef inner(ctx):\n    GATE.wait(60)\n"
+        "@before_create('posts', timeout=0.2)\ndef outer(ctx):\n"
+        "    if ctx.record['title'] == 'stuck':\n        ctx.records.create('seen', {'what': 'x'})\n",
+    )
+
+    assert post(project, title="stuck").status_code == 503
+    assert post(project, title="fine").status_code == 201
+    assert (posts(project), seen(project)) == (["fine"], [])
+    project.app.programs()._registry.files[0].names["GATE"].set()
+
+
 def test_writers_take_turns_around_a_slow_one(project: TestProject) -> None:
     """Longer than `database.busyTimeout`, and none is refused."""
     use(

@@ -73,7 +73,10 @@ class Places:
     def behind(self, snapshot: Snapshot, most: int) -> list[str]:
         """Return the functions that keep more events from being trimmed than so many."""
         end = self._events.end(snapshot)
-        rows = snapshot.all("SELECT name FROM _functions WHERE seq < ? ORDER BY seq", (end - most,))
+        rows = snapshot.all(
+            "SELECT name FROM _functions WHERE kind = 'after' AND seq < ? ORDER BY seq",
+            (end - most,),
+        )
         return [row["name"] for row in rows]
 
     def place(self, name: str, parked: Parked = ()) -> int:

@@ -179,7 +179,7 @@ class Runs:
             " error, log) VALUES (?, 'function', ?, 'failed', ?, 1, ?, ?, ?, ?)",
             (new_id("run"), name, subject, now, now, error, log),
         )
-        self._trim(tx, "function", name)
+        self._trim(tx, "function", name, "failed")
 
     def begin(self, tx: Transaction, run_id: str) -> None:
         """Note that an attempt begins, before it does."""
