@@ -54,14 +54,14 @@ class InsideContext(Context):
             old: What there is.
             depth: How many handlers deep the function's own changes are.
         """
-        store = services.records.inside(tx)
-        super().__init__(services.replaced(database=tx, records=store), call, logger)
+        inside = services.replaced(database=tx, records=services.records.inside(tx))
+        super().__init__(inside, call, logger)
         self._tx = tx
         self.record = copy.deepcopy(record)
         self.old = copy.deepcopy(old)
-        self.records = Records(call, store, tx.actor, depth)
-        self.db = _Db(call, tx)
-        self.storage = _Storage(call, services.files, tx.actor)
+        self.records = Records(call, inside.records, tx.actor, depth)
+        self.db = _Db(call, inside.database, call.limit_s)
+        self.storage = _Storage(call, inside.files, tx.actor)
 
     @property
     def auth(self) -> Auth:
@@ -77,9 +77,6 @@ class InsideContext(Context):
 
 class _Db(Db):
     """Plain SQL, inside the transaction."""
-
-    def __init__(self, call: Call, tx: Joined) -> None:
-        super().__init__(call, tx, call.limit_s)
 
     @contextmanager
     def transaction(self) -> Iterator[Statements]:
