@@ -18,6 +18,9 @@ if _TYPE_CHECKING:
     from bakend.errors import UnavailableError as UnavailableError
     from bakend.errors import ValidationError as ValidationError
     from bakend.usercode.context import Context as Context
+    from bakend.usercode.marks import before_create as before_create
+    from bakend.usercode.marks import before_delete as before_delete
+    from bakend.usercode.marks import before_update as before_update
     from bakend.usercode.marks import job as job
     from bakend.usercode.marks import on_create as on_create
     from bakend.usercode.marks import on_delete as on_delete
@@ -28,6 +31,7 @@ if _TYPE_CHECKING:
     from bakend.usercode.marks import on_update as on_update
     from bakend.usercode.marks import route as route
     from bakend.usercode.marks import task as task
+    from bakend.usercode.reject import Reject as Reject
     from bakend.usercode.request import Request as Request
     from bakend.usercode.request import Response as Response
     from bakend.usercode.request import RouteContext as RouteContext
@@ -44,11 +48,15 @@ _PLACES = {
     "NotFoundError": _ERRORS,
     "PermissionDeniedError": _ERRORS,
     "RateLimitedError": _ERRORS,
+    "Reject": "bakend.usercode.reject",
     "Request": _REQUEST,
     "Response": _REQUEST,
     "RouteContext": _REQUEST,
     "UnavailableError": _ERRORS,
     "ValidationError": _ERRORS,
+    "before_create": _MARKS,
+    "before_delete": _MARKS,
+    "before_update": _MARKS,
     "job": _MARKS,
     "on_create": _MARKS,
     "on_delete": _MARKS,

@@ -401,6 +401,8 @@ class App:
                     settings=self._settings,
                     tell=self._realtime.tell,
                 )
+                self._packages.put_on_path()
+                self.records.hooks = self._programs.before
             return self._programs
 
     def _warnings(self) -> list[str]:

@@ -17,6 +17,7 @@ from bakend.errors import NotFoundError
 from bakend.events.event import Draft
 from bakend.events.log import EventLog
 from bakend.functions import registry
+from bakend.functions.before import Before
 from bakend.functions.engine import Engine
 from bakend.functions.registry import Registry
 from bakend.functions.routes import Route, Routes
@@ -81,6 +82,13 @@ class Programs:
         self._jobs = Jobs()
         self._lease = Lease(settings.database)
         self.workers = Workers(settings.functions_workers, clock=clock)
+        self.before = Before(
+            database,
+            runs,
+            services,
+            clock=clock,
+            limit_s=settings.functions_before_timeout_s,
+        )
         self.engine = Engine(
             database,
             log,
@@ -116,10 +124,15 @@ class Programs:
 
     def load(self) -> None:
         """Load the files; those that do not load are named in the log."""
+        self.look()
+        self._take(self._registry, self._jobs)
+
+    def look(self) -> None:
+        """Load the files to show what is in them: nothing runs, and nothing is remembered."""
         for folder in FOLDERS:
             loader.warn_of_foreign(self._project, folder)
-        functions = registry.load(self._project)
-        self._take(functions, declare.load(self._project, others=functions.tasks))
+        self._registry = registry.load(self._project)
+        self._jobs = declare.load(self._project, others=self._registry.tasks)
 
     def reload(self) -> None:
         """Load the files anew; of one that does not load, what ran before goes on."""
@@ -128,7 +141,7 @@ class Programs:
         loader.forget((*self._registry.files, *self._jobs.files))
         _log.info(
             "Functions: %d, routes: %d, tasks: %d, jobs: %d",
-            len(self._registry.functions),
+            len(self._registry.functions) + len(self._registry.hooks),
             len(self._registry.routes),
             len(self._queue.tasks),
             len(self._jobs.jobs),
@@ -144,7 +157,8 @@ class Programs:
         self.routes.stop()
         self.engine.stop()
         self.scheduler.stop()
-        for name in self.workers.drain(self._stop_timeout_s):
+        left = self.workers.drain(self._stop_timeout_s)
+        for name in [*left, *self.before.stop()]:  # in this order: what runs on workers may write
             _log.warning("%s was still running at the stop and is given up", name)
         self.engine.finish()
         self.scheduler.finish()
@@ -155,16 +169,17 @@ class Programs:
         """The routes of the last load: the same object until there is another one."""
         return self._registry.routes
 
+    # For administrators.
+
     @property
     def given_up(self) -> list[str]:
-        """Names of what did not end and was left behind, a name for each time."""
-        return [*self.workers.given_up, *self.routes.given_up]
-
-    # For administrators.
+        """Names of runs that did not end."""
+        return [*self.workers.given_up, *self.routes.given_up, *self.before.given_up]
 
     def functions(self) -> list[dict[str, Any]]:
         """Return the functions, and the files that do not load."""
-        everything = self._registry.replaced(tasks=tuple(self._queue.tasks.values()))
+        tasks = (*self._registry.tasks, *self._jobs.tasks)
+        everything = self._registry.replaced(tasks=tasks)
         return registry.listed(everything, given_up=self.given_up)
 
     def jobs(self) -> list[dict[str, Any]]:
@@ -247,5 +262,6 @@ class Programs:
         tasks = (*functions.tasks, *jobs.tasks)
         self._registry, self._jobs = functions, jobs
         self._queue.tasks = {each.name: each for each in tasks}
+        self.before.use(functions)
         self.engine.use(functions, tasks)
         self.scheduler.use(jobs)

@@ -14,7 +14,7 @@ from bakend.testing import TestProject, temporary_project
 from bakend.usercode.runs import Run
 
 ROUTES: Final = """
-from bakend import ConflictError, Response, UnavailableError, route
+from bakend import ConflictError, Reject, Response, UnavailableError, route
 
 @route("GET", "/hello/<name>")
 def hello(name, auth):
@@ -56,6 +56,10 @@ def office(auth):
 @route("GET", "/conflict")
 def conflict():
     raise ConflictError("Twice is too often")
+
+@route("GET", "/reject")
+def reject():
+    raise Reject("Only 3 are left", field="stock")
 
 @route("GET", "/later")
 def later():
@@ -249,6 +253,9 @@ def test_errors_of_bakend_become_their_answers(project: TestProject) -> None:
     invalid = project.client.post("/api/_/posts", json={"title": 7})
 
     assert (conflict.status_code, conflict.get_json()["error"]["code"]) == (409, "conflict")
+    assert project.client.get("/api/_/reject").get_json()["error"]["details"] == [
+        {"field": "stock", "rule": "rejected", "message": "Only 3 are left"}
+    ]
     assert (later.status_code, later.headers["Retry-After"]) == (503, "7")
     assert (invalid.status_code, invalid.get_json()["error"]["code"]) == (400, "validation_error")
     assert invalid.get_json()["error"]["details"][0]["field"] == "title"

@@ -71,6 +71,29 @@ def test_a_failed_request_is_listed_and_not_tried_again(tmp_path: Path) -> None:
     )
 
 
+def test_a_check_fails_where_a_file_does_not_load(tmp_path: Path) -> None:
+    """For builds: nothing and 0, or each fault once and 78; it makes no database."""
+    project = make_project(tmp_path / "project")
+    (project / "functions").mkdir()
+    (project / "functions" / "one.py").write_text(
+        "from bakend import before_create, on_create\n"
+        "def f(ctx): pass\non_create('posts', f)\nbefore_create('posts', f)\n"
+    )
+    fine = bak(project, "functions", "check")
+    (project / "functions" / "two.py").write_text(
+        "from bakend import before_create\n@before_create('posts')\nasync def f(ctx): pass\n"
+    )
+    broken = bak(project, "functions", "check")
+    as_json = bak(project, "functions", "check", "--json")
+
+    fault = "functions/two.py:2: f must be a plain def: the write waits for it"
+    assert (fine.returncode, fine.stdout, fine.stderr) == (0, "", "")
+    assert (broken.returncode, broken.stdout, broken.stderr) == (78, "", fault + "\n")
+    assert as_json.returncode == 78
+    assert json.loads(as_json.stdout) == [{"filePath": "functions/two.py", "error": fault}]
+    assert not (project / "bakend.db").exists()
+
+
 def test_runs_are_listed_and_tried_again(tmp_path: Path) -> None:
     """By the id that the list has."""
     project = make_project(tmp_path / "project")

@@ -140,6 +140,19 @@ def test_a_file_that_is_refused_is_the_clients_mistake_in_a_route(project: TestP
     assert answer["error"] == {"code": "bad_request", "message": "File cannot be empty"}
 
 
+def test_no_file_is_kept_before_a_write(project: TestProject) -> None:
+    """It would stay where the write is refused."""
+    project.write_file(
+        "functions/before.py",
+        "from bakend import before_create\n@before_create('seen')\n"
+        "def check(ctx):\n    ctx.storage.put('a', b'x')\n",
+    )
+    assert "check@seen.before_create failed: UserCodeError: File a cannot be kept" in error(
+        project, "ctx.records.create('seen', {})"
+    )
+    assert left_over(project) == []
+
+
 def test_two_that_react_to_files_do_not_go_on_for_ever(project: TestProject) -> None:
     """A file that follows from a file is one deeper, until it is refused."""
     project.write_file(

@@ -130,6 +130,30 @@ def test_a_task_comes_with_the_transaction_or_not_at_all(project: TestProject) -
     assert sorted(seen(project)) == ["after", "ctx", "tx"]
 
 
+def test_a_task_comes_with_the_write_that_it_was_asked_for_before(project: TestProject) -> None:
+    """Or not at all, where the write is refused; also in a part of it that is undone."""
+    use(
+        project,
+        "pass",
+        "from bakend import Reject, before_create\n"
+        "@before_create('posts')\ndef check(ctx, enqueue):\n"
+        "    enqueue(whose, title=ctx.record['title'])\n"
+        "    try:\n"
+        "        with ctx.db.transaction() as tx:\n"
+        "            tx.enqueue(note, what='undone')\n            raise LookupError\n"
+        "    except LookupError:\n        pass\n"
+        "    with ctx.db.transaction() as tx:\n        tx.enqueue(note, what='part')\n"
+        "    if ctx.record['title'] == 'bad':\n        raise Reject('No')\n",
+    )
+    ada = project.sign_up("ada@example.com")
+    for title, status in (("bad", 400), ("good", 201)):
+        answer = project.client.post("/api/posts", json={"title": title}, headers=ada)
+        assert answer.status_code == status
+    project.run_pending()
+
+    assert sorted(seen(project)) == ["ada@example.com {'title': 'good'}", "part"]
+
+
 def test_a_task_waits_for_its_time(project: TestProject, clock: FakeClock) -> None:
     """Some seconds, or a moment; one that has passed is now."""
     use(

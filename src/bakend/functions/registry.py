@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,14 +13,14 @@ from bakend.structs import Struct
 from bakend.usercode import loader
 from bakend.usercode.context import Context, bound
 from bakend.usercode.loader import UserFile
-from bakend.usercode.marks import AFTER, ROUTE, TASK, Mark
+from bakend.usercode.marks import AFTER, BEFORE, ROUTE, TASK, Handler, Mark
 from bakend.usercode.tasks import Task, still_free, tasks_of
 
 FOLDER: Final = "functions"
 
 
 class Function(Struct, kw_only=True):
-    """One handler of one kind of events."""
+    """One handler of one kind of events, or of writes to one collection."""
 
     name: str
     """`functions/posts/notify.py:notify@posts.created`: what its place in the log is kept under."""
@@ -42,6 +43,9 @@ class Registry(Struct, kw_only=True):
 
     files: tuple[UserFile, ...] = ()
     functions: tuple[Function, ...] = ()
+    """Those that run after events."""
+    hooks: tuple[Function, ...] = ()
+    """Those that run before writes, in the order of their files."""
     routes: tuple[Route, ...] = ()
     tasks: tuple[Task, ...] = ()
 
@@ -76,7 +80,8 @@ def load(project: Path, before: Registry | None = None) -> Registry:
         if file.error is not None and file.path in old and before is not None:
             kept = old[file.path]
             file = kept.replaced(error=file.error)
-            found = [one for one in before.functions if one.file == file.path]
+            everything = (*before.functions, *before.hooks)
+            found = [one for one in everything if one.file == file.path]
             served = [one for one in before.routes if one.file == file.path]
             served = [one for one in served if taken.keys().isdisjoint(one.keys)]
             asked = still_free(before.tasks, file.path, tasks)
@@ -89,7 +94,8 @@ def load(project: Path, before: Registry | None = None) -> Registry:
         tasks.update({one.name: one for one in asked})
     return Registry(
         files=tuple(files),
-        functions=tuple(functions),
+        functions=tuple(each for each in functions if each.mark.kind == AFTER),
+        hooks=tuple(each for each in functions if each.mark.kind == BEFORE),
         routes=tuple(routes),
         tasks=tuple(tasks.values()),
     )
@@ -106,8 +112,12 @@ def functions_of(file: UserFile) -> list[Function]:
     for mark in file.marks:
         if mark.kind in (ROUTE, TASK):
             continue
-        if mark.kind != AFTER:
+        if mark.kind not in (AFTER, BEFORE):
             raise ValueError(f"{file.path}:{mark.line}: jobs belong into the folder jobs")
+        if mark.kind == BEFORE and not _is_plain(mark.handler):
+            raise ValueError(
+                f"{file.path}:{mark.line}: {mark.word} must be a plain def: the write waits for it"
+            )
         name = f"{file.path}:{mark.word}@{mark.event_type}"
         seen[name] += 1
         if seen[name] > 1:
@@ -120,10 +130,24 @@ def functions_of(file: UserFile) -> list[Function]:
     return found
 
 
+def _is_plain(handler: Handler) -> bool:
+    """Tell whether a call runs it to its end: not `async`, and without `yield`."""
+    return not any(
+        test(each)
+        for each in (handler, getattr(handler, "__call__", None))  # noqa: B004  its code is asked for
+        for test in (
+            inspect.iscoroutinefunction,
+            inspect.isasyncgenfunction,
+            inspect.isgeneratorfunction,
+        )
+    )
+
+
 def listed(registry: Registry, *, given_up: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Return the functions and the files that do not load, as the API and `bak` show them."""
     handlers: list[Function | Route | Task] = [
         *registry.functions,
+        *registry.hooks,
         *registry.routes,
         *registry.tasks,
     ]

@@ -285,6 +285,13 @@ class Settings(Struct, kw_only=True):
         help="How long one run of a function, task, route or job may take, where it does not say so "
         "itself.",
     )
+    functions_before_timeout_s: float = setting(
+        5.0,
+        key="functions.beforeTimeout",
+        parse=duration(0.1, 60),
+        help="How long one run of a function before a write may take, where it does not say so "
+        "itself; all other writes wait meanwhile.",
+    )
     limits_json_body_bytes: int = setting(
         1_048_576,
         key="limits.jsonBody",

@@ -18,8 +18,7 @@ from typing import Any, Final, TypeVar
 from bakend import access
 from bakend.auth.user import User
 from bakend.clock import Clock
-from bakend.database.connection import Database
-from bakend.database.transaction import Snapshot, Transaction
+from bakend.database.transaction import Snapshot, Transaction, Transactions
 from bakend.errors import NotFoundError, UserCodeError
 from bakend.events.event import NOBODY, Actor, Event
 from bakend.records.query import ListQuery
@@ -40,7 +39,7 @@ class Services(Struct, kw_only=True):
     """The parts of Bakend that handlers use."""
 
     clock: Clock
-    database: Database
+    database: Transactions
     records: RecordStore
     files: FileStore
     settings: Settings
@@ -243,7 +242,7 @@ class _Holder:
     Thread: made by a worker; `_hold` runs on `bakend-worker-tx`.
     """
 
-    def __init__(self, database: Database, limit_s: float) -> None:
+    def __init__(self, database: Transactions, limit_s: float) -> None:
         self._database = database
         self._limit_s = limit_s
         self._lock = threading.Lock()

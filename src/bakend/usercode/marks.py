@@ -24,6 +24,7 @@ NOTED: Final = "__bakend_marks__"
 """Where in a module its marks are."""
 
 AFTER: Final = "after"
+BEFORE: Final = "before"
 JOB: Final = "job"
 ROUTE: Final = "route"
 TASK: Final = "task"
@@ -42,17 +43,17 @@ class Mark(Struct, kw_only=True):
     """One registration of one handler."""
 
     kind: str
-    """`after`, `job`, `route` or `task`."""
+    """`after`, `before`, `job`, `route` or `task`."""
     handler: Handler
     line: int
     """Where in the file it was marked."""
     collection: str = ""
     type: str = ""
-    """`create`, `update`, `delete`, `login`, `register`, `logout`, `event`, `route` or
-    `task`."""
+    """`create`, `update`, `delete`, `login`, `register`, `logout`, `event`, `route` or `task`; before a
+    write `before_create`, `before_update` or `before_delete`."""
     event_type: str = ""
-    """Which events: `posts.created`; with `.*` at its end all that begin so. Of a route, methods and
-    path: `GET /api/_/hello/<name>`."""
+    """Which events: `posts.created`; with `.*` at its end all that begin so. Before a write there is
+    none yet, and this is `posts.before_create`. Of a route, methods and path: `GET /api/_/x/<name>`."""
     options: Mapping[str, Any] = MappingProxyType({})
 
     @property
@@ -185,6 +186,58 @@ def on_delete(
 ) -> Any:
     """Run after a record of a collection was deleted; `ctx.old` is what it was."""
     return _on_record(AFTER, "delete", collection, handler, attempts=attempts, timeout=timeout)
+
+
+def _before(operation: str, collection: str, handler: Handler | None, timeout: float | None) -> Any:
+    if not isinstance(collection, str) or not collection:
+        raise TypeError(f'The collection must be named: @before_{operation}("posts")')
+    return _marked(
+        handler,
+        kind=BEFORE,
+        collection=collection,
+        type=f"before_{operation}",
+        event_type=f"{collection}.before_{operation}",
+        options=_checked({"timeout": timeout}),
+    )
+
+
+@overload
+def before_create(
+    collection: str, handler: None = None, *, timeout: float | None = ...
+) -> Callable[[H], H]: ...
+@overload
+def before_create(collection: str, handler: H, *, timeout: float | None = ...) -> H: ...
+def before_create(
+    collection: str, handler: Handler | None = None, *, timeout: float | None = None
+) -> Any:
+    """Run before a record of a collection is created, as a part of it; `Reject` refuses it."""
+    return _before("create", collection, handler, timeout)
+
+
+@overload
+def before_update(
+    collection: str, handler: None = None, *, timeout: float | None = ...
+) -> Callable[[H], H]: ...
+@overload
+def before_update(collection: str, handler: H, *, timeout: float | None = ...) -> H: ...
+def before_update(
+    collection: str, handler: Handler | None = None, *, timeout: float | None = None
+) -> Any:
+    """Run before a record of a collection is changed, as a part of it; `Reject` refuses it."""
+    return _before("update", collection, handler, timeout)
+
+
+@overload
+def before_delete(
+    collection: str, handler: None = None, *, timeout: float | None = ...
+) -> Callable[[H], H]: ...
+@overload
+def before_delete(collection: str, handler: H, *, timeout: float | None = ...) -> H: ...
+def before_delete(
+    collection: str, handler: Handler | None = None, *, timeout: float | None = None
+) -> Any:
+    """Run before a record of a collection is deleted, as a part of it; `Reject` refuses it."""
+    return _before("delete", collection, handler, timeout)
 
 
 @overload

@@ -218,22 +218,33 @@ class Runs:
         self._trim(tx, run.kind, run.name, status)
 
     def note_failed(
-        self, tx: Transaction, kind: str, name: str, *, error: str, log: str, began_at: str
+        self,
+        tx: Transaction,
+        kind: str,
+        name: str,
+        *,
+        error: str,
+        log: str,
+        subject: str | None = None,
+        began_at: str | None = None,
     ) -> None:
-        """Keep a run that nobody will try again."""
+        """Keep a run that cannot be tried again: it was a part of a write or a request that is over.
+
+        Args:
+            tx: The transaction to do it in.
+            kind: `function` or `route`.
+            name: What has failed.
+            error: Why.
+            log: What it has said.
+            subject: The record that it was about.
+            began_at: When it was begun, if not just now.
+        """
+        now = to_text(self._clock.now())
+        began_at = began_at or now
         tx.execute(
-            "INSERT INTO _runs (id, kind, name, status, attempts, created_at, started_at, ended_at,"
-            " error, log) VALUES (?, ?, ?, 'failed', 1, ?, ?, ?, ?, ?)",
-            (
-                new_id("run"),
-                kind,
-                name,
-                began_at,
-                began_at,
-                to_text(self._clock.now()),
-                error,
-                log,
-            ),
+            "INSERT INTO _runs (id, kind, name, status, subject, attempts, created_at, started_at,"
+            " ended_at, error, log) VALUES (?, ?, ?, 'failed', ?, 1, ?, ?, ?, ?, ?)",
+            (new_id("run"), kind, name, subject, began_at, began_at, now, error, log),
         )
         self._trim(tx, kind, name, "failed")
 
@@ -262,13 +273,15 @@ class Runs:
 
         Raises:
             NotFoundError: There is none of that id.
-            ConflictError: It has not failed, or answered a request.
+            ConflictError: It has not failed, or was a part of a request or of a write that is over.
         """
         run = self.get(tx, run_id, kinds)
         if run.kind == "route":
             raise ConflictError("What answers a request cannot be tried again")
         if run.status != "failed":
             raise ConflictError(f"The run has not failed, it is {run.status}")
+        if run.kind == "function" and run.event is None:
+            raise ConflictError("The run was a part of a write, and can only come with another one")
         tx.execute(
             "UPDATE _runs SET status = 'waiting', attempts = 0, crashes = 0, next_at = ?,"
             " ended_at = NULL WHERE id = ?",

@@ -194,6 +194,7 @@ class Workers:
         self._waiting: deque[Call] = deque()
         self._running: dict[threading.Thread, Call] = {}
         self._threads: list[threading.Thread] = []
+        self._left_behind: list[threading.Thread] = []
         self._watch: threading.Thread | None = None
         self._changed = threading.Event()
         """There is a new limit to look at, or the end."""
@@ -208,6 +209,12 @@ class Workers:
         """Return how many calls would begin at once."""
         with self._condition:
             return self._count - len(self._running) - len(self._waiting)
+
+    def left_behind(self) -> int:
+        """Return how many threads were given up and still have not ended."""
+        with self._condition:
+            self._left_behind = [each for each in self._left_behind if each.is_alive()]
+            return len(self._left_behind)
 
     def submit(self, call: Call) -> bool:
         """Let a call be run; False when the end has come and it will not be."""
@@ -327,6 +334,7 @@ class Workers:
         thread.name = f"given up: {call.name}"
         with self._condition:
             self.given_up.append(call.name)
+            self._left_behind.append(thread)
             self._running.pop(thread, None)
             if thread in self._threads:
                 self._threads.remove(thread)
