@@ -209,11 +209,13 @@ def test_another_method_is_refused_and_another_path_unknown(project: TestProject
     """405 names the methods of that path, 404 comes whatever the method."""
     wrong = project.client.get("/api/_/sum/5")
     unknown = project.client.post("/api/_/nowhere")
-    no_number = project.client.post("/api/_/sum/five")
+    no_numbers = [
+        project.client.post(f"/api/_/sum/{each}") for each in ("five", "-5", "٥", "9" * 5_000)
+    ]
 
     assert (wrong.status_code, wrong.headers["Allow"]) == (405, "OPTIONS, POST, PUT")
     assert wrong.get_json()["error"]["code"] == "method_not_allowed"
-    for answer in (unknown, no_number):
+    for answer in (unknown, *no_numbers):
         assert answer.status_code == 404
         assert answer.get_json()["error"] == {"code": "not_found", "message": "Not found"}
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, g, request
-from werkzeug.routing import Map
+from werkzeug.routing import IntegerConverter, Map
 from werkzeug.routing.map import MapAdapter
 from werkzeug.wrappers import Response
 
@@ -74,6 +74,12 @@ def routes(
     return blueprint
 
 
+class _Digits(IntegerConverter):
+    """A number that fits SQLite's; Python refuses to read thousands of digits, and loudly."""
+
+    regex = r"[0-9]{1,18}"
+
+
 class _Table:
     """The map of the routes that were loaded last. Thread: any."""
 
@@ -88,7 +94,12 @@ class _Table:
                 Rule(each.path, methods=each.methods, endpoint=number)
                 for number, each in enumerate(routes)
             ]
-            found = Map(rules, strict_slashes=False, merge_slashes=False)
+            found = Map(
+                rules,
+                converters={"int": _Digits},
+                strict_slashes=False,
+                merge_slashes=False,
+            )
             made = self._made = (routes, found.bind(""))
         return made[1]
 
