@@ -183,6 +183,25 @@ def test_a_task_that_kills_the_process_ends_as_failed(tmp_path: Path) -> None:
     assert ended["wait"][0] == ended["append"][0] == "completed"
 
 
+def test_each_process_may_ask_for_tasks(tmp_path: Path) -> None:
+    """One of two runs them, each once; when it is killed, the other one does."""
+    project = project_with(tmp_path)
+    with start_server(project) as first, start_server(project) as second:
+        asked = []
+        for number, server in enumerate((first, second)):
+            server.wait_healthy()
+            with server.client() as client:
+                asked.append(f"task {number}")
+                assert client.post("/api/_/append", {"args": {"what": asked[-1]}}).status == 200
+        wait_until(lambda: sorted(lines(project)) == asked, 30, what="both have run")
+        first.kill()
+        with second.client() as client:
+            assert client.post("/api/_/append", {"args": {"what": "task 2"}}).status == 200
+        wait_until(
+            lambda: sorted(lines(project)) == [*asked, "task 2"], 30, what="it is taken over"
+        )
+
+
 def test_a_task_that_has_failed_is_tried_again_when_asked(tmp_path: Path) -> None:
     """By the command, while the server runs."""
     project = project_with(tmp_path)
