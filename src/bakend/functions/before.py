@@ -271,23 +271,25 @@ class Before:
         try:
             if not self._workers.submit(call):
                 raise UnavailableError("The server is stopping")
-            self._clock.wait(answer.ended, limit_s)
+            # Looked at before the rest is broken off: what ends by that, ends late.
+            outcome = answer.outcome if self._clock.wait(answer.ended, limit_s) else None
         finally:
             joined.shut_out()
             tx.lasts(0)
-        return self._judged(hook, change, answer, joined, logger, limit_s)
+        return self._judged(hook, change, answer, outcome, joined, logger, limit_s)
 
     def _judged(
         self,
         hook: Function,
         change: Change,
         answer: _Answer,
+        outcome: Outcome | None,
         joined: Joined,
         logger: Logger,
         limit_s: float,
     ) -> Record:
-        """Return the record of an answer, or raise what it means."""
-        error, outcome = answer.error, answer.outcome
+        """Return the record of an answer, or raise what it means; no outcome is one too late."""
+        error = answer.error
 
         def failure(what: str, trace: str = "") -> _Failure:
             return _Failure(
