@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -15,7 +15,8 @@ from bakend.testing import NOT_COPIED
 import clients
 from processes import running_server
 
-SHOP: Final = Path(__file__).parents[2] / "examples" / "shop"
+ROOT: Final = Path(__file__).parents[2]
+SHOP: Final = ROOT / "examples" / "shop"
 
 
 @pytest.mark.e2e
@@ -39,3 +40,12 @@ def test_the_lines_of_the_readme_work(tmp_path: Path) -> None:
     assert '"total":900' in done.stdout
     assert "Only 1 of Tea are left" in done.stdout
     assert '[{"name":"Tea","sold":2}]' in done.stdout
+
+
+def test_the_guide_tests_it_as_it_says() -> None:
+    """What docs/guide/testing.md shows passes, beside the shop's own tests."""
+    text = (ROOT / "docs" / "guide" / "testing.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    names: dict[str, Any] = {"__file__": str(SHOP / "tests" / "test_guide.py")}
+    exec(compile(code, "testing.md", "exec"), names)
+    names["test_an_order_takes_from_the_stock"]()
