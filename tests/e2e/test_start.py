@@ -53,6 +53,7 @@ NOT_OURS = {
     "bakend.cli.users",
     "bakend.collections.pattern_judge",
     "bakend.collections.pattern_syntax",
+    "bakend.database.joined",
     "bakend.functions",
     "bakend.jobs",
     "bakend.programs",
@@ -65,6 +66,7 @@ NOT_OURS = {
     "bakend.settings.show",
     "bakend.testing",
     "bakend.usercode.context",
+    "bakend.usercode.inside",
     "bakend.usercode.lease",
     "bakend.usercode.loader",
     "bakend.usercode.marks",
@@ -72,6 +74,7 @@ NOT_OURS = {
     "bakend.usercode.packages.pip",
     "bakend.usercode.packages.requirements",
     "bakend.usercode.packages.user_packages",
+    "bakend.usercode.reject",
     "bakend.usercode.watcher",
     "bakend.usercode.workers",
 }

@@ -189,6 +189,8 @@ export interface Run {
   startedAt: string | null;
   endedAt: string | null;
   error: string | null;
+  /** What a task was given. */
+  args?: unknown;
   log?: string;
 }
 

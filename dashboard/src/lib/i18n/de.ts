@@ -165,7 +165,8 @@ export default {
   "follow.older": "Ältere zeigen",
   "follow.pause": "Anhalten",
 
-  "functions.about": "Python aus functions/, das nach etwas läuft, das geschehen ist.",
+  "functions.about":
+    "Python aus functions/: nach Ereignissen, vor Schreibvorgängen, als eigene Routen, als Aufgaben.",
   "functions.all": "alle Funktionen",
   "functions.broken": "lässt sich nicht laden:",
   "functions.empty": "Noch keine Funktionen",
@@ -174,10 +175,10 @@ export default {
   "functions.file": "Datei",
   "functions.givenUp": "{n} endete nie | {n} endeten nie",
   "functions.handler": "Funktion",
-  "functions.noRuns": "Keine. Jedes Ereignis gelang beim ersten Versuch.",
+  "functions.noRuns": "Keine. Alles gelang beim ersten Versuch.",
   "functions.runs": "Läufe, die nicht sofort gelangen",
   "functions.runsAbout": "Was beim ersten Versuch gelingt, hinterlässt keinen Lauf.",
-  "functions.runsAfter": "Läuft nach",
+  "functions.runsAfter": "Läuft bei",
 
   "guide.collection": "Eine Sammlung anlegen",
   "guide.collectionText":
@@ -363,6 +364,7 @@ export default {
 
   "run.again": "Nochmal starten",
   "run.any": "jeder Zustand",
+  "run.args": "Übergeben",
   "run.attempts": "Versuche",
   "run.begun": "Er beginnt.",
   "run.completed": "fertig",

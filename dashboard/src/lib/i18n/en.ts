@@ -163,7 +163,8 @@ export default {
   "follow.older": "Show older ones",
   "follow.pause": "Pause",
 
-  "functions.about": "Python from functions/ that runs after something has happened.",
+  "functions.about":
+    "Python from functions/: after events, before writes, as routes of your own, as tasks.",
   "functions.all": "all functions",
   "functions.broken": "does not load:",
   "functions.empty": "No functions yet",
@@ -172,10 +173,10 @@ export default {
   "functions.file": "File",
   "functions.givenUp": "{n} never ended | {n} never ended",
   "functions.handler": "Function",
-  "functions.noRuns": "None. Every event was handled at the first attempt.",
+  "functions.noRuns": "None. Everything went well at the first attempt.",
   "functions.runs": "Runs that did not go well at once",
   "functions.runsAbout": "What succeeds at the first attempt leaves no run behind.",
-  "functions.runsAfter": "Runs after",
+  "functions.runsAfter": "Runs on",
 
   "guide.collection": "Make a collection",
   "guide.collectionText": "It describes one kind of data: its fields, and who may read and write.",
@@ -357,6 +358,7 @@ export default {
 
   "run.again": "Run again",
   "run.any": "any state",
+  "run.args": "Given",
   "run.attempts": "Attempts",
   "run.begun": "It begins.",
   "run.completed": "completed",
