@@ -29,7 +29,9 @@ const PING_MS = 20_000;
 const BEFORE_THE_END_MS = 45_000;
 
 class Realtime {
+  /** For who shows it. What is decided here asks `#isOpen`: whoever subscribes must not do so again when it changes. */
   isOpen = $state(false);
+  #isOpen = false;
   #socket: WebSocket | null = null;
   #channels = new Map<string, Channel>();
   #wait = FIRST_WAIT_MS;
@@ -43,7 +45,7 @@ class Realtime {
     if (!channel) {
       channel = { listeners: new Set(), since: undefined };
       this.#channels.set(name, channel);
-      if (this.isOpen) this.#send({ action: "subscribe", channel: name });
+      if (this.#isOpen) this.#send({ action: "subscribe", channel: name });
     }
     channel.listeners.add(listener);
     if (!this.#socket) void this.#connect();
@@ -51,7 +53,7 @@ class Realtime {
       channel.listeners.delete(listener);
       if (channel.listeners.size) return;
       this.#channels.delete(name);
-      if (this.isOpen) this.#send({ action: "unsubscribe", channel: name });
+      if (this.#isOpen) this.#send({ action: "unsubscribe", channel: name });
       if (!this.#channels.size) this.#close();
     };
   }
@@ -81,7 +83,7 @@ class Realtime {
   }
 
   #opened(): void {
-    this.isOpen = true;
+    this.#isOpen = this.isOpen = true;
     this.#wait = FIRST_WAIT_MS;
     for (const [channel, { since }] of this.#channels) {
       this.#send({ action: "subscribe", channel, since });
@@ -135,7 +137,7 @@ class Realtime {
 
   #forget(): void {
     this.#socket = null;
-    this.isOpen = false;
+    this.#isOpen = this.isOpen = false;
     clearTimeout(this.#timer);
     clearInterval(this.#ping);
     clearTimeout(this.#renewal);
