@@ -170,7 +170,12 @@ def drafts() -> Iterator[event.Draft]:
         needed = inspect.signature(maker).parameters
         given = {name: values[name] for name in needed if name != "action"}
         if "action" in needed:
-            for action in ("created", "updated", "deleted"):
+            is_backup = maker is event.backup_handled
+            for action in (
+                ("created", "deleted", "downloaded", "restored")
+                if is_backup
+                else ("created", "updated", "deleted")
+            ):
                 yield maker(**given, action=action)
         else:
             yield maker(**given)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -18,7 +18,7 @@ from bakend.accounts.ending import Ending
 from bakend.accounts.first_admin import FirstAdmin
 from bakend.api.answers import refusal
 from bakend.api.app import Parts, WSGIApplication, create_wsgi_app
-from bakend.api.cors import Origins
+from bakend.api.cors import origins_of
 from bakend.api.dashboard import assets
 from bakend.audit import Audit
 from bakend.auth.authenticator import Authenticator
@@ -27,12 +27,14 @@ from bakend.auth.passwords import Passwords
 from bakend.auth.sessions import SessionStore
 from bakend.auth.throttle import Limit, Throttle
 from bakend.auth.users import UserStore
+from bakend.backups import swapping
 from bakend.clock import Clock
 from bakend.collections.catalog import Catalog
 from bakend.collections.editor import CollectionEditor
 from bakend.collections.files import CollectionFiles
 from bakend.collections.patterns import PatternRunner
 from bakend.database.connection import Database
+from bakend.database.lock import UseLock
 from bakend.database.migrations import migrate, require_readable
 from bakend.database.transaction import Snapshot
 from bakend.errors import BakendError
@@ -46,13 +48,14 @@ from bakend.realtime.front import Realtime
 from bakend.realtime.parts import Parts as RealtimeParts
 from bakend.records.store import RecordStore
 from bakend.server.serve import Server
-from bakend.settings import LOCALHOST, Settings
+from bakend.settings import Settings
 from bakend.storage.blobs import Blobs
 from bakend.storage.files import FileStore
 from bakend.usercode.packages.folder import PackageFolder
 from bakend.usercode.runs import Runs
 
 if TYPE_CHECKING:
+    from bakend.backups.backups import Backups
     from bakend.programs import Programs
     from bakend.usercode.watcher import Watcher
 
@@ -76,6 +79,7 @@ class App:
         project: Path,
         *,
         clock: Clock,
+        config: Path | None = None,
         first_admin: str | None = None,
         passwords: Passwords | None = None,
         recent_lines: Recent = none_kept,
@@ -88,6 +92,7 @@ class App:
             settings: What is configured.
             project: The folder of `bakend.json`.
             clock: Where time comes from.
+            config: The config file, if it is not `bakend.json` there.
             first_admin: Address that becomes an administrator by registering, while there is none.
             passwords: Hashes passwords in a cheaper way, in tests.
             recent_lines: Returns the last lines of the log, for administrators.
@@ -129,6 +134,9 @@ class App:
         passwords = passwords or Passwords()
         self._build_authentication(first_admin, passwords, clock)
         blobs = Blobs(settings.storage, clock=clock, grace_s=settings.storage_grace_time_s)
+        self._open_blob = blobs.open_kept
+        self._config = config or project / "bakend.json"
+        self._use_lock = UseLock(settings.database)
         self.files = FileStore(
             self.database,
             blobs,
@@ -171,7 +179,7 @@ class App:
             self.database, self._users, self.accounts, passwords, self.authenticator
         )
         self._clock = clock
-        self._origins = _origins(settings.cors_origins)
+        self._origins = origins_of(settings.cors_origins)
         self._realtime = Realtime(
             RealtimeParts(
                 clock=clock,
@@ -195,6 +203,8 @@ class App:
         self._server: Server | None = None
         self._is_stopped = False
         self._programs_lock = threading.Lock()
+        self._backups: Backups | None = None
+        self._backups_lock = threading.Lock()
 
     def _build_authentication(
         self, first_admin: str | None, passwords: Passwords, clock: Clock
@@ -242,10 +252,19 @@ class App:
             SchemaTooNewError: A newer Bakend wrote it.
             NotWritableError: It cannot be written.
             SettingsError: It is not a database of Bakend.
+            DatabaseBusyError: It is being replaced.
         """
+        settings = self._settings
+        if swapping.is_interrupted(settings.database) and swapping.finish_alone(settings.database):
+            _log.warning("A restore that was interrupted has been brought to its end")
+        self._use_lock.share(makes_file=writes)
         self.database.open()
         if require_readable(self.database) == 0 or writes:
-            migrate(self.database, report=_log.info)
+            migrate(
+                self.database,
+                report=_log.info,
+                copies_to=settings.backup_folder if settings.backup_before_migration else None,
+            )
             self.catalog.open()
             self.audit.register()
 
@@ -369,6 +388,23 @@ class App:
         self._packages.take_off_path()
         self._patterns.close()
         self.database.close()
+        self._use_lock.release()
+
+    def backups(self) -> Backups:
+        """Return what makes and keeps backups; made when it is first asked for."""
+        with self._backups_lock:
+            if self._backups is None:
+                from bakend.backups.backups import Backups  # most starts make none
+
+                self._backups = Backups(
+                    self._settings.backup_folder,
+                    self.database,
+                    self._open_blob,
+                    project=self._project,
+                    config=self._config,
+                    clock=self._clock,
+                )
+            return self._backups
 
     def programs(self) -> Programs:
         """Return the project's functions and jobs; made when they are first asked for."""
@@ -435,11 +471,3 @@ class App:
         while is_more:  # a transaction for each step: others write in between
             with self.database.write() as tx:
                 is_more = self._sessions.clean(tx) > 0
-
-
-def _origins(texts: Sequence[str]) -> Origins:
-    return Origins(
-        exact=frozenset(texts) - {LOCALHOST, "*"},
-        localhost=LOCALHOST in texts,
-        everybody="*" in texts,
-    )

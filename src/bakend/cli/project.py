@@ -62,7 +62,13 @@ class Project(Struct):
         with tempfile.TemporaryDirectory(prefix="bak-") as nowhere:
             if not writes and _is_absent(settings.database):
                 settings = settings.replaced(database=Path(nowhere) / "empty.db")
-            app = App(settings, loaded.project, clock=SystemClock(), secrets=loaded.variables)
+            app = App(
+                settings,
+                loaded.project,
+                config=loaded.config,
+                clock=SystemClock(),
+                secrets=loaded.variables,
+            )
             try:
                 app.open(writes=writes)
                 yield app

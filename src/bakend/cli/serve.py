@@ -71,6 +71,7 @@ def _serve(project: Project, mode: Mode, flags: Mapping[str, object]) -> int:
             settings,
             loaded.project,
             clock=clock,
+            config=loaded.config,
             first_admin=loaded.admin_email,
             recent_lines=log.recent,
             secrets=loaded.variables,

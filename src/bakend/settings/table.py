@@ -24,6 +24,7 @@ from .values import (
     OPTIONAL_PATH,
     ORIGINS,
     PATH,
+    SCHEDULE,
     SECRET,
     SYNCHRONOUS,
     TRIES,
@@ -142,6 +143,28 @@ class Settings(Struct, kw_only=True):
         parse=whole_seconds(),
         help="How long the bytes of a deleted file stay in `storage/trash`, so that a backup that "
         "runs can still read them; and how old a file must be for `bak storage prune`.",
+    )
+    backup_folder: Path = setting(
+        Path("backups"), key="backup.folder", parse=PATH, help="The folder of backups."
+    )
+    backup_schedule: str | None = setting(
+        None,
+        key="backup.schedule",
+        parse=SCHEDULE,
+        help="When the server makes a backup by itself, as a cron expression in the server's time or "
+        "a word such as `@daily`; `off` for never. One that was missed is made after the next start.",
+    )
+    backup_keep: int = setting(
+        7,
+        key="backup.keep",
+        parse=integer(1, 10_000),
+        help="How many of the server's own backups stay; others are never removed.",
+    )
+    backup_before_migration: bool = setting(
+        True,
+        key="backup.beforeMigration",
+        parse=BOOLEAN,
+        help="Copy the database before a newer Bakend changes its schema; the last 3 copies stay.",
     )
     log_level: LogLevel = setting(
         "INFO", key="logLevel", parse=LOG_LEVEL, help="The least severe lines that are logged."

@@ -171,6 +171,16 @@ def _parse_database(raw: object) -> Path:
     return Path(text)
 
 
+def _parse_schedule(raw: object) -> str | None:
+    # Whether it makes sense is found out by who knows cron, when a server starts.
+    text = _text(raw).strip()
+    if text == "off":
+        return None
+    if not text.startswith("@") and len(text.split()) != 5:
+        raise ValueError
+    return text
+
+
 def _parse_level(raw: object) -> LogLevel:
     if raw not in ("DEBUG", "INFO", "WARN", "ERROR"):
         raise ValueError
@@ -349,6 +359,13 @@ LOG_LEVEL: Final = Kind(
     read=_read_level,
     show=_same,
     example="`DEBUG`, `INFO`, `WARN`, `ERROR`",
+)
+SCHEDULE: Final[Kind[str | None]] = Kind(
+    expected='a cron expression like "0 3 * * *", a word like "@daily", or "off"',
+    parse=_parse_schedule,
+    read=_read_text,
+    show=lambda text: "off" if text is None else text,
+    example='`"0 3 * * *"`, `"@daily"`, `"off"`',
 )
 SYNCHRONOUS: Final = Kind(
     expected="one of full, normal",
