@@ -205,6 +205,7 @@ PARAMETERS: Final = {
     "file_id": "id",
     "name": "collection",
     "record_id": "id",
+    "backup": "name",
     "run_id": "run",
     "job": "job",
     "path": "path",

@@ -51,11 +51,11 @@ from bakend.server.serve import Server
 from bakend.settings import Settings
 from bakend.storage.blobs import Blobs
 from bakend.storage.files import FileStore
+from bakend.upkeep import Upkeep
 from bakend.usercode.packages.folder import PackageFolder
 from bakend.usercode.runs import Runs
 
 if TYPE_CHECKING:
-    from bakend.backups.backups import Backups
     from bakend.programs import Programs
     from bakend.usercode.watcher import Watcher
 
@@ -134,9 +134,15 @@ class App:
         passwords = passwords or Passwords()
         self._build_authentication(first_admin, passwords, clock)
         blobs = Blobs(settings.storage, clock=clock, grace_s=settings.storage_grace_time_s)
-        self._open_blob = blobs.open_kept
-        self._config = config or project / "bakend.json"
         self._use_lock = UseLock(settings.database)
+        self.upkeep = Upkeep(
+            self.database,
+            blobs.open_kept,
+            project=project,
+            config=config or project / "bakend.json",
+            settings=settings,
+            clock=clock,
+        )
         self.files = FileStore(
             self.database,
             blobs,
@@ -203,8 +209,6 @@ class App:
         self._server: Server | None = None
         self._is_stopped = False
         self._programs_lock = threading.Lock()
-        self._backups: Backups | None = None
-        self._backups_lock = threading.Lock()
 
     def _build_authentication(
         self, first_admin: str | None, passwords: Passwords, clock: Clock
@@ -291,6 +295,7 @@ class App:
                 event_log=self.event_log,
                 audit=self.audit,
                 programs=self.programs,
+                backups=self.upkeep.keeper,
                 editor=self._editor,
                 file_words=self.collection_files.words,
                 recent_lines=self._recent_lines,
@@ -348,6 +353,7 @@ class App:
         self._housekeeper = Housekeeper(self._chores(), clock=self._clock)
         self._housekeeper.start()
         self.audit.start()
+        self.upkeep.start()
         if develops or self._has_programs():
             self.programs().load()
             self.programs().start()
@@ -377,6 +383,7 @@ class App:
                 _log.warning("How far functions are is not noted: %s", error.message)
             self._programs = None
         self._realtime.stop()
+        self.upkeep.stop()
         self.audit.stop()
         if self._housekeeper is not None:
             self._housekeeper.stop()
@@ -389,22 +396,6 @@ class App:
         self._patterns.close()
         self.database.close()
         self._use_lock.release()
-
-    def backups(self) -> Backups:
-        """Return what makes and keeps backups; made when it is first asked for."""
-        with self._backups_lock:
-            if self._backups is None:
-                from bakend.backups.backups import Backups  # most starts make none
-
-                self._backups = Backups(
-                    self._settings.backup_folder,
-                    self.database,
-                    self._open_blob,
-                    project=self._project,
-                    config=self._config,
-                    clock=self._clock,
-                )
-            return self._backups
 
     def programs(self) -> Programs:
         """Return the project's functions and jobs; made when they are first asked for."""

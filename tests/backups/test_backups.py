@@ -25,7 +25,7 @@ from bakend.testing import FakeClock, TestProject, temporary_project
 
 @pytest.fixture
 def backups(project: TestProject) -> Backups:
-    return project.app.backups()
+    return project.app.upkeep.backups()
 
 
 def members(archive: Path) -> dict[str, bytes]:
@@ -213,7 +213,7 @@ def timed(clock: FakeClock) -> Iterator[TestProject]:
 
 def test_names_tell_the_time(timed: TestProject, clock: FakeClock) -> None:
     """As those of the original; the newest is listed first."""
-    backups = timed.app.backups()
+    backups = timed.app.upkeep.backups()
     first = backups.create()
     clock.advance(3_600)
     second = backups.create(kind="scheduled")
@@ -247,7 +247,7 @@ def test_names_tell_the_time(timed: TestProject, clock: FakeClock) -> None:
 
 def test_only_scheduled_ones_are_pruned(timed: TestProject, clock: FakeClock) -> None:
     """The newest stay, and all that people have made."""
-    backups = timed.app.backups()
+    backups = timed.app.upkeep.backups()
     by_hand = backups.create()
     made = []
     for _ in range(4):

@@ -46,7 +46,7 @@ def archive(home: Path, tmp_path: Path) -> Path:
         add_list(project, "before")
         add_file(project, b"content")
         project.write_file("functions/a.py", "# before")
-        made = project.app.backups().create(tmp_path / "a.tar.gz")
+        made = project.app.upkeep.backups().create(tmp_path / "a.tar.gz")
         add_list(project, "after")
         add_file(project, b"later")
         project.write_file("functions/a.py", "# after")
@@ -252,7 +252,7 @@ def test_a_newer_schema_is_refused(home: Path, tmp_path: Path) -> None:
     with temporary_project([LISTS], folder=home) as project:
         with project.app.database.write() as tx:
             tx.execute("UPDATE _bakend_meta SET value = '999' WHERE key = 'schema_version'")
-        made = project.app.backups().create(tmp_path / "a.tar.gz")
+        made = project.app.upkeep.backups().create(tmp_path / "a.tar.gz")
     before = state(home)
 
     with pytest.raises(SchemaTooNewError):

@@ -13,6 +13,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tarfile
 import threading
 from pathlib import Path
 from typing import Any, Final
@@ -120,17 +121,27 @@ def _assert_files_are_whole(project: Path) -> None:
         assert hashlib.sha256(on_disk[file_id]).hexdigest() == sha256
 
 
+@pytest.mark.timeout(120 + 60 * ROUNDS)
 def test_a_backup_under_load_is_restored_whole(tmp_path: Path) -> None:
-    """Each time: the restored server starts, has all that was acknowledged, and each file is whole."""
+    """Each time: the restored server starts, has all that was acknowledged, and each file is whole.
+
+    Every other backup is made by the server itself, and downloaded.
+    """
     project = make_project(tmp_path / "project", [NOTES])
-    with running_server(project) as server, Load(server, _register(server)) as load:
+    with (
+        running_server(project, environ=ADMIN) as server,
+        Load(server, _register(server)) as load,
+    ):
+        admin = _log_in_admin(server)
         for number in range(ROUNDS):
             _wait_for_files(load, 5 * number)
             records, files = load.known()
             archive = tmp_path / "a.tar.gz"
-            made = bak(project, "backup", "create", "-o", str(archive))
-            assert made.returncode == 0, made.stderr
-            assert made.stderr == ""
+            if number % 2:
+                archive.write_bytes(_made_by_the_server(server, admin))
+            else:
+                made = bak(project, "backup", "create", "-o", str(archive))
+                assert (made.returncode, made.stderr) == (0, "")
 
             verified = bak(tmp_path, "backup", "verify", str(archive))
             assert verified.returncode == 0, verified.stderr
@@ -151,6 +162,80 @@ def test_a_backup_under_load_is_restored_whole(tmp_path: Path) -> None:
             _assert_one_byte_is_noticed(archive, random.Random(number))
     print(f"{ROUNDS} rounds, {len(load.files)} files kept, {load.deleted} deleted")  # noqa: T201
     assert load.deleted > ROUNDS
+
+
+ADMIN: Final = {
+    "BAKEND_ADMIN_EMAIL": "root@example.com",
+    "BAKEND_ADMIN_PASSWORD": "correct horse battery",
+}
+BACKUPS: Final = "/api/admin/backups"
+
+
+def _log_in_admin(server: ServerProcess) -> dict[str, str]:
+    login = {"email": ADMIN["BAKEND_ADMIN_EMAIL"], "password": ADMIN["BAKEND_ADMIN_PASSWORD"]}
+    with server.client() as client:
+        return {"Authorization": f"Bearer {client.post('/api/auth/login', login).json['token']}"}
+
+
+def _made_by_the_server(server: ServerProcess, admin: dict[str, str]) -> bytes:
+    """Have a backup made over HTTP, and return it as it is downloaded."""
+    with server.client() as client:
+        asked = client.request("POST", BACKUPS, headers=admin)
+        assert asked.status == 202
+
+        def is_made() -> bool:
+            listed = client.request("GET", BACKUPS, headers=admin).json
+            assert listed["failed"] is None
+            return listed["running"] is None
+
+        wait_until(is_made, 60, what="the backup is made", every_s=0.05)
+        answer = client.request("GET", f"{BACKUPS}/{asked.json['name']}", headers=admin)
+        assert answer.status == 200
+        return answer.body
+
+
+def test_a_backup_by_another_process_is_the_same(tmp_path: Path) -> None:
+    """Of one state: the same members, with the same contents."""
+    project = make_project(tmp_path / "project", [NOTES])
+    with running_server(project, environ=ADMIN) as server, server.client() as client:
+        admin = _log_in_admin(server)
+        client.post("/api/notes", {"text": "first"})
+        typed = {"Content-Type": CONTENT_TYPE, **admin}
+        assert client.send("POST", UPLOAD, form(b"content"), typed).status == 201
+        bak(project, "backup", "create", "-o", "theirs.tar.gz")
+        (project / "own.tar.gz").write_bytes(_made_by_the_server(server, admin))
+
+    contents = []
+    for name in ("theirs", "own"):
+        folder = tmp_path / name
+        with tarfile.open(project / f"{name}.tar.gz") as opened:
+            opened.extractall(folder, filter="data")
+        with contextlib.closing(sqlite3.connect(folder / "bakend.db")) as database:
+            rows = [line for line in database.iterdump() if "_throttle" not in line]
+        names = sorted(path for path in folder.rglob("*") if path.is_file())
+        others = {
+            path.relative_to(folder): path.read_bytes()
+            for path in names
+            if path.name not in ("bakend.db", "backup.json")
+        }
+        contents.append((rows, others))
+    assert contents[0] == contents[1]
+    assert len(contents[0][1]) == 3
+
+
+def test_the_server_makes_scheduled_backups(tmp_path: Path) -> None:
+    """A missed one at once: the newest is of another day."""
+    project = make_project(tmp_path / "project", [NOTES], backup={"schedule": "@hourly", "keep": 1})
+    old = "bakend-scheduled-2026-01-01T00-00-00-000Z.tar.gz"
+    (project / "backups").mkdir()
+    (project / "backups" / old).touch()
+    with running_server(project) as server:
+        wait_until(
+            lambda: not (project / "backups" / old).exists(), 60, what="the old one is replaced"
+        )
+        assert "Made the backup" in server.log
+    (made,) = (project / "backups").glob("*.tar.gz")
+    assert bak(project, "backup", "verify", made.name).returncode == 0
 
 
 def _wait_for_files(load: Load, least: int) -> None:

@@ -46,6 +46,7 @@ NOT_OURS = {
     "bakend.backups.archive",
     "bakend.backups.backups",
     "bakend.backups.contents",
+    "bakend.backups.keeper",
     "bakend.backups.manifest",
     "bakend.backups.restoring",
     "bakend.backups.verifying",

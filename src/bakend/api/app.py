@@ -20,6 +20,7 @@ from bakend.accounts.administration import Accounts
 from bakend.accounts.first_admin import FirstAdmin
 from bakend.api import admin, auth, dashboard, health, realtime, records, storage
 from bakend.api.admin import audit as admin_audit
+from bakend.api.admin import backups as admin_backups
 from bakend.api.admin import collections as admin_collections
 from bakend.api.admin import events as admin_events
 from bakend.api.admin import functions as admin_functions
@@ -55,6 +56,7 @@ from bakend.storage.files import FileStore
 from bakend.structs import Struct
 
 if TYPE_CHECKING:
+    from bakend.backups.keeper import BackupKeeper
     from bakend.programs import Programs
 
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -89,6 +91,8 @@ class Parts(Struct, kw_only=True):
     file_words: admin_collections.FileWords
     programs: Callable[[], Programs]
     """Returns the functions and jobs; most projects have none, and never ask."""
+    backups: Callable[[], BackupKeeper]
+    """Returns who keeps the backups; made when it is first asked for."""
     recent_lines: Recent
     show_settings: Callable[[], Mapping[str, object]]
     """Returns what administrators see of the settings."""
@@ -138,6 +142,7 @@ def _administration(parts: Parts) -> Blueprint:
     admin_storage.add_routes(blueprint, parts.files)
     admin_functions.add_routes(blueprint, parts.programs)
     admin_jobs.add_routes(blueprint, parts.programs)
+    admin_backups.add_routes(blueprint, parts.backups)
     admin_users.add_routes(blueprint, parts.accounts, json_depth=parts.json_depth)
     return blueprint
 

@@ -41,7 +41,7 @@ def create(project: Project, output: str | None, *, as_json: bool) -> None:
         raise NotFoundError(f"Database file not found: {loaded.settings.database}")
     target = None if output is None else Path(os.path.normpath(loaded.project / output))
     with project.opened(writes=False) as app:
-        made = app.backups().create(target, progress=_progress("Backing up"))
+        made = app.upkeep.backups().create(target, progress=_progress("Backing up"))
     told = made.manifest
     if as_json:
         click.echo(
@@ -67,7 +67,7 @@ def create(project: Project, output: str | None, *, as_json: bool) -> None:
 def list_(project: Project, *, as_json: bool) -> None:
     """List the backups in the folder of backups, the newest first: name, size, time."""
     with project.opened(writes=False) as app:
-        entries = app.backups().entries()
+        entries = app.upkeep.backups().entries()
     if as_json:
         click.echo(json.dumps([each.as_json() for each in entries], indent=2))
     elif not entries:
