@@ -31,6 +31,7 @@ from bakend.backups import swapping
 from bakend.clock import Clock
 from bakend.collections.catalog import Catalog
 from bakend.collections.editor import CollectionEditor
+from bakend.collections.export import CollectionExport
 from bakend.collections.files import CollectionFiles
 from bakend.collections.patterns import PatternRunner
 from bakend.database.connection import Database
@@ -121,7 +122,12 @@ class App:
         self.collection_files = CollectionFiles(
             project / "collections", self.database, self.catalog
         )
-        self._editor = CollectionEditor(self.database, self.catalog)
+        self.export = CollectionExport(project / "collections", self.database, self.catalog)
+        self._editor = CollectionEditor(
+            self.database,
+            self.catalog,
+            changed=self.export.write_back if settings.collections_write_back else None,
+        )
         self.audit = Audit(
             self.database,
             self.event_log,

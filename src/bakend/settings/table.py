@@ -144,6 +144,13 @@ class Settings(Struct, kw_only=True):
         help="How long the bytes of a deleted file stay in `storage/trash`, so that a backup that "
         "runs can still read them; and how old a file must be for `bak storage prune`.",
     )
+    collections_write_back: bool = setting(
+        False,
+        dev=True,
+        key="collections.writeBack",
+        parse=BOOLEAN,
+        help="Write what administrators change of a collection into its file in `collections/`, too.",
+    )
     backup_folder: Path = setting(
         Path("backups"), key="backup.folder", parse=PATH, help="The folder of backups."
     )
