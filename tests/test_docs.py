@@ -160,6 +160,8 @@ def drafts() -> Iterator[event.Draft]:
     values = {"collection": "<collection>", "record": record, "before": record, "name": "notes"}
     values |= {"user": record, "user_id": "usr_1", "session_id": "ses_1", "file": record}
     values |= {"file_id": "fil_1", "steps": []}
+    values |= dict.fromkeys(("trigger", "event_type", "file_path", "event_id"), "x")
+    values |= dict.fromkeys(("schedule", "run_id"), "x")
     makers: list[Callable[..., event.Draft]] = [
         function
         for _name, function in inspect.getmembers(event, inspect.isfunction)
@@ -168,14 +170,18 @@ def drafts() -> Iterator[event.Draft]:
     ]
     for maker in makers:
         needed = inspect.signature(maker).parameters
-        given = {name: values[name] for name in needed if name != "action"}
+        given = {
+            name: values[name]
+            for name, each in needed.items()
+            if name != "action" and each.default is each.empty and each.kind != each.VAR_KEYWORD
+        }
         if "action" in needed:
-            is_backup = maker is event.backup_handled
-            for action in (
-                ("created", "deleted", "downloaded", "restored")
-                if is_backup
-                else ("created", "updated", "deleted")
-            ):
+            actions: tuple[str, ...] = ("created", "updated", "deleted")
+            if maker.__name__.endswith("_ran"):
+                actions = ("started", "completed", "failed")
+            elif maker is event.backup_handled:
+                actions = ("created", "deleted", "downloaded", "restored")
+            for action in actions:
                 yield maker(**given, action=action)
         else:
             yield maker(**given)

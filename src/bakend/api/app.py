@@ -7,7 +7,7 @@ an error becomes its envelope, the common headers are added, one line goes to th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Flask, g, request
@@ -94,6 +94,8 @@ class Parts(Struct, kw_only=True):
     backups: Callable[[], BackupKeeper]
     """Returns who keeps the backups; made when it is first asked for."""
     recent_lines: Recent
+    warnings: Callable[[], Sequence[str]]
+    """Returns what `/health` says beside that it is well."""
     show_settings: Callable[[], Mapping[str, object]]
     """Returns what administrators see of the settings."""
 
@@ -107,7 +109,7 @@ def create_wsgi_app(parts: Parts) -> WSGIApplication:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     _identify_requests(app, parts)  # before the blueprint of administration asks who it is
-    app.register_blueprint(health.routes())
+    app.register_blueprint(health.routes(parts.warnings))
     if parts.dashboard is not None:
         app.register_blueprint(dashboard.routes(parts.dashboard))
     app.register_blueprint(
