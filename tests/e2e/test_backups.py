@@ -46,6 +46,8 @@ NOTES: Final[dict[str, Any]] = {
 }
 ADA: Final = {"email": "ada@example.com", "password": "correct horse battery"}
 SEED: Final = 20
+MANY: Final = 200
+"""From so many files on the load is less, so that many rounds don't fill the disk."""
 
 
 class Load:
@@ -82,10 +84,10 @@ class Load:
 
     def _work(self, chance: random.Random) -> None:
         with self._server.client() as client:
-            while not self._stopped.is_set():
+            while not self._stopped.wait(0.3 if len(self.files) > MANY else 0):
                 text = str(chance.random())
                 record = client.post("/api/notes", {"text": text}).json["id"]
-                content = chance.randbytes(chance.choice([10, 5_000, 200_000]))
+                content = chance.randbytes(chance.choice([10, 5_000, 100_000]))
                 typed = {"Content-Type": CONTENT_TYPE, **self._headers}
                 file = client.send("POST", UPLOAD, form(content), typed).json["id"]
                 if chance.random() < 0.4:
