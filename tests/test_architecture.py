@@ -14,7 +14,7 @@ SOURCE: Final = Path(__file__).parent.parent / "src" / "bakend"
 LAYERS: Final = (
     ("bedrock", ("structs",)),
     ("ground", ("version", "executable", "errors", "clock", "ids", "paths", "dashboard")),
-    ("words", ("wire", "settings", "logs", "events.event")),
+    ("words", ("wire", "settings", "logs", "metrics", "events.event")),
     ("data", ("database",)),
     ("log", ("events.log", "events.bus")),
     ("nouns", ("auth", "collections", "storage")),
@@ -23,7 +23,7 @@ LAYERS: Final = (
     ("across", ("accounts", "backups", "housekeeping", "pruning")),
     ("guests", ("usercode",)),
     ("reactors", ("audit", "functions", "jobs", "realtime")),
-    ("hosts", ("programs", "upkeep")),
+    ("hosts", ("programs", "upkeep", "vitals")),
     ("edge", ("api",)),
     ("sockets", ("server",)),
     ("assembly", ("app",)),

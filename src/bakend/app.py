@@ -20,12 +20,14 @@ from bakend.api.answers import refusal
 from bakend.api.app import Parts, WSGIApplication, create_wsgi_app
 from bakend.api.cors import origins_of
 from bakend.api.dashboard import assets
+from bakend.api.errors import Headers
+from bakend.api.health import Looks
 from bakend.audit import Audit
 from bakend.auth.authenticator import Authenticator
 from bakend.auth.keys import derive
 from bakend.auth.passwords import Passwords
 from bakend.auth.sessions import SessionStore
-from bakend.auth.throttle import Limit, Throttle
+from bakend.auth.throttle import Throttle, limits_of
 from bakend.auth.users import UserStore
 from bakend.backups import swapping
 from bakend.clock import Clock
@@ -37,13 +39,14 @@ from bakend.collections.patterns import PatternRunner
 from bakend.database.connection import Database
 from bakend.database.lock import UseLock
 from bakend.database.migrations import migrate, require_readable
-from bakend.database.transaction import Snapshot
 from bakend.errors import BakendError
 from bakend.events.bus import Bus
+from bakend.events.event import Draft
 from bakend.events.log import EventLog
 from bakend.housekeeping import Chore, Housekeeper
 from bakend.ids import new_secret
 from bakend.logs import Recent, none_kept
+from bakend.metrics import Metrics
 from bakend.pruning import Pruning
 from bakend.realtime.front import Realtime
 from bakend.realtime.parts import Parts as RealtimeParts
@@ -54,7 +57,9 @@ from bakend.storage.blobs import Blobs
 from bakend.storage.files import FileStore
 from bakend.upkeep import Upkeep
 from bakend.usercode.packages.folder import PackageFolder
+from bakend.usercode.presence import are_there
 from bakend.usercode.runs import Runs
+from bakend.vitals import Vitals
 
 if TYPE_CHECKING:
     from bakend.programs import Programs
@@ -64,8 +69,6 @@ REALTIME_PATH: Final = "/api/realtime"
 UPLOAD_PATH: Final = "/api/storage/upload"
 FORM_BYTES: Final = 1024 * 1024
 """What a form may hold beside its file."""
-GIVEN_UP_MANY: Final = 8
-"""From so many runs that never ended on, `/health` says so."""
 
 _log: Final = logging.getLogger("bakend.app")
 
@@ -135,7 +138,7 @@ class App:
             self.event_log,
             clock=clock,
             retention_s=settings.audit_retention_s,
-            email_of=self._email_of,
+            email_of=UserStore().email_of,
         )
         self._runs = Runs(clock=clock)
         self._patterns = PatternRunner()
@@ -209,6 +212,16 @@ class App:
             ),
             max_connections=settings.realtime_max_connections,
         )
+        self._metrics = Metrics()
+        self._vitals = Vitals(
+            self.database,
+            self.event_log,
+            settings.storage,
+            self._metrics,
+            clock=clock,
+            workers=lambda: None if self._programs is None else self._programs.workers,
+            sockets=self._sockets,
+        )
         self._packages = PackageFolder(project)
         self._watchers: list[Watcher] = []
         self._programs: Programs | None = None
@@ -233,13 +246,7 @@ class App:
         )
         self._throttle = Throttle(
             clock,
-            (
-                Limit("login", settings.throttle_login, 5 * 60),
-                Limit("loginAddress", settings.throttle_login_address, 5 * 60),
-                Limit("loginAccount", settings.throttle_login_account, 60 * 60),
-                Limit("register", settings.throttle_register, 10 * 60),
-                Limit("refresh", settings.throttle_refresh, 60),
-            ),
+            limits_of(settings),
         )
         self.authenticator = Authenticator(
             self.database,
@@ -307,7 +314,13 @@ class App:
                 editor=self._editor,
                 file_words=self.collection_files.words,
                 recent_lines=self._recent_lines,
-                warnings=self._warnings,
+                looks=Looks(
+                    warnings=self._vitals.warnings,
+                    check=self._vitals.check,
+                    metrics=self._vitals.text,
+                    token=token.reveal() if (token := self._settings.metrics_token) else None,
+                ),
+                metrics=self._metrics,
                 show_settings=self._show_settings,
             )
         )
@@ -341,7 +354,7 @@ class App:
             upgrades={REALTIME_PATH: self._realtime},
             max_upgraded=settings.realtime_max_connections,
             temporary=settings.storage / "tmp",
-            error_response=refusal,
+            error_response=self._refuse,
             clock=self._clock,
         )
         self._realtime.max_connections = self._server.max_upgraded
@@ -363,7 +376,7 @@ class App:
         self._housekeeper.start()
         self.audit.start()
         self.upkeep.start()
-        if develops or self._has_programs():
+        if develops or are_there(self._project, self.database):
             self.programs().load()
             self.programs().start()
         if self._is_stopped:  # the signal came while the parts were being opened
@@ -398,7 +411,7 @@ class App:
             self._housekeeper.stop()
             self._housekeeper = None
             try:
-                self._save_throttle()
+                self._throttle.keep(self.database)
             except BakendError as error:  # a full disk must not keep the rest from closing
                 _log.warning("The counts of failed logins are not saved: %s", error.message)
         self._packages.take_off_path()
@@ -430,27 +443,21 @@ class App:
                     services,
                     clock=self._clock,
                     settings=self._settings,
-                    tell=self._realtime.tell,
+                    tell=self._tell,
                 )
             return self._programs
 
-    def _warnings(self) -> list[str]:
-        """Return what should be looked at, for `/health`."""
-        given_up = 0 if self._programs is None else len(self._programs.workers.given_up)
-        if given_up < GIVEN_UP_MANY:
-            return []
-        return [f"{given_up} runs of functions never ended; their threads stay until a restart"]
+    def _refuse(self, error: BakendError, status: int) -> tuple[int, Headers, bytes]:
+        self._metrics.refused(status)
+        return refusal(error, status)
 
-    def _has_programs(self) -> bool:
-        """Tell whether there are functions or jobs, or were: then their places must not stay."""
-        with self.database.read() as snapshot:
-            if snapshot.one("SELECT 1 FROM _functions") is not None:
-                return True
-        return any(
-            next((self._project / folder).rglob(pattern), None) is not None
-            for folder in ("functions", "jobs")
-            for pattern in ("*.py", "*.ts")
-        )
+    def _sockets(self) -> dict[str, int]:
+        sockets = {} if self._server is None else self._server.sockets()
+        return {**sockets, "websocket": self._realtime.connections()}
+
+    def _tell(self, draft: Draft) -> None:
+        self._vitals.ran(draft)
+        self._realtime.tell(draft)
 
     def _committed(self) -> None:
         self.bus.wake()
@@ -458,24 +465,10 @@ class App:
             self._programs.engine.wake()
 
     def _chores(self) -> tuple[Chore, ...]:
+        throttle, sessions, database = self._throttle, self._sessions, self.database
         return (
-            Chore(name="saving the throttle", every_s=5, run=self._save_throttle),
-            Chore(name="cleaning sessions", every_s=600, run=self._clean_sessions),
+            Chore(name="saving the throttle", every_s=5, run=lambda: throttle.keep(database)),
+            Chore(name="cleaning sessions", every_s=600, run=lambda: sessions.clean_all(database)),
             Chore(name="trimming the audit", every_s=3_600, run=self.audit.trim),
             Chore(name="emptying the trash", every_s=600, run=self.files.clean),
         )
-
-    def _email_of(self, snapshot: Snapshot, user_id: str) -> str | None:
-        user = self._users.find(snapshot, user_id)
-        return None if user is None else user.email
-
-    def _save_throttle(self) -> None:
-        if not self._throttle.is_saved():
-            with self.database.write() as tx:
-                self._throttle.save(tx)
-
-    def _clean_sessions(self) -> None:
-        is_more = True
-        while is_more:  # a transaction for each step: others write in between
-            with self.database.write() as tx:
-                is_more = self._sessions.clean(tx) > 0

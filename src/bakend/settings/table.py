@@ -19,6 +19,7 @@ from .values import (
     DATABASE,
     DELETED_USER_DATA,
     HOST,
+    LOG_FORMAT,
     LOG_LEVEL,
     NETWORKS,
     OPTIONAL_PATH,
@@ -30,6 +31,7 @@ from .values import (
     TRIES,
     DeletedUserData,
     Kind,
+    LogFormat,
     LogLevel,
     Network,
     Synchronous,
@@ -181,6 +183,19 @@ class Settings(Struct, kw_only=True):
         key="logFile",
         parse=OPTIONAL_PATH,
         help="A file that gets the log lines too; kept in three parts of 5 MiB.",
+    )
+    log_format: LogFormat = setting(
+        "text",
+        key="log.format",
+        parse=LOG_FORMAT,
+        help="`text`: a line for people. `json`: an object a line, with time, level, message, logger "
+        "and the id of the request.",
+    )
+    metrics_token: Secret | None = setting(
+        None,
+        key="metrics.token",
+        parse=SECRET,
+        help="Opens `/metrics` for who sends it as `Authorization: Bearer`; administrators may always.",
     )
     auth_jwt_secret: Secret | None = setting(
         None,

@@ -24,6 +24,7 @@ T = TypeVar("T")
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Synchronous: TypeAlias = Literal["full", "normal"]
 DeletedUserData: TypeAlias = Literal["keep", "delete"]
+LogFormat: TypeAlias = Literal["text", "json"]
 LogLevel: TypeAlias = Literal["DEBUG", "INFO", "WARN", "ERROR"]
 
 # Longer than any sensible time, and far below where datetime arithmetic overflows.
@@ -179,6 +180,12 @@ def _parse_schedule(raw: object) -> str | None:
     if not text.startswith("@") and len(text.split()) != 5:
         raise ValueError
     return text
+
+
+def _parse_format(raw: object) -> LogFormat:
+    if raw not in ("text", "json"):
+        raise ValueError
+    return raw
 
 
 def _parse_level(raw: object) -> LogLevel:
@@ -366,6 +373,13 @@ SCHEDULE: Final[Kind[str | None]] = Kind(
     read=_read_text,
     show=lambda text: "off" if text is None else text,
     example='`"0 3 * * *"`, `"@daily"`, `"off"`',
+)
+LOG_FORMAT: Final = Kind(
+    expected="one of text, json",
+    parse=_parse_format,
+    read=_read_text,
+    show=_same,
+    example="`text`, `json`",
 )
 SYNCHRONOUS: Final = Kind(
     expected="one of full, normal",
