@@ -336,7 +336,7 @@ class App:
         """
         self.collection_files.serve(changes=develops)
         self._packages.put_on_path()
-        problem = self._packages.problem()
+        problem = self.packages_problem()
         if problem is not None:
             _log.warning("%s", problem)
         settings = self._settings
@@ -418,6 +418,10 @@ class App:
         self._patterns.close()
         self.database.close()
         self._use_lock.release()
+
+    def packages_problem(self) -> str | None:
+        """Say why the packages that are installed are not those of the lock; None if they are."""
+        return self._packages.problem()
 
     def programs(self) -> Programs:
         """Return the project's functions and jobs; made when they are first asked for."""

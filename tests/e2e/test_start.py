@@ -51,6 +51,8 @@ NOT_OURS = {
     "bakend.backups.restoring",
     "bakend.backups.verifying",
     "bakend.cli.backup",
+    "bakend.cli.doctor",
+    "bakend.cli.examination",
     "bakend.cli.functions",
     "bakend.cli.health",
     "bakend.cli.inspect",

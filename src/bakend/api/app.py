@@ -34,7 +34,7 @@ from bakend.api.answers import COMMON_HEADERS
 from bakend.api.cors import Origins, cors_headers
 from bakend.api.errors import envelope, headers_of, status_of
 from bakend.api.requests import Networks, comes_from
-from bakend.api.routing import Route
+from bakend.api.routing import Route, shown
 from bakend.audit import Audit
 from bakend.auth.authenticator import Authenticator
 from bakend.clock import Clock
@@ -241,7 +241,8 @@ def _finish_answers(app: Flask, parts: Parts) -> None:
         response.headers["X-Request-Id"] = g.request_id
         _allow_origin(response.headers, parts.origins)
         seconds = parts.clock.monotonic() - g.began_at
-        route = request.url_rule.rule if request.url_rule is not None else NO_ROUTE
+        rule = request.url_rule
+        route = NO_ROUTE if rule is None else shown(rule.rule)
         parts.metrics.answered(route, request.method, response.status_code, seconds)
         _access_log.info(
             "%s %s %d %.1fms %s",

@@ -40,7 +40,7 @@ def health(project: Project, url: str | None, timeout: float, *, deep: bool, as_
         configured = project.load(mode="command").settings
         host = configured.host or "127.0.0.1"
         url = f"http://{f'[{host}]' if ':' in host else host}:{configured.port}"
-    answer, problem = _ask(url, timeout, "/health?deep=true" if deep else "/health")
+    answer, problem = ask(url, timeout, "/health?deep=true" if deep else "/health")
     if as_json:
         click.echo(json.dumps({"url": url, "ok": not problem, "answer": answer, "error": problem}))
     elif problem:
@@ -52,7 +52,7 @@ def health(project: Project, url: str | None, timeout: float, *, deep: bool, as_
     return NO_ANSWER if problem else 0
 
 
-def _ask(url: str, timeout_s: float, path: str = "/health") -> tuple[dict[str, Any], str | None]:
+def ask(url: str, timeout_s: float, path: str = "/health") -> tuple[dict[str, Any], str | None]:
     """Return the answer of `/health`, and what is wrong with it."""
     try:
         parts = urlsplit(url)
