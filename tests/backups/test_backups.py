@@ -172,6 +172,27 @@ def test_what_killed_ones_left_is_removed_and_what_runs_stays(backups: Backups) 
         assert left(backups.folder) == {made.path.name, running.name}
 
 
+def test_two_at_once_do_not_share_a_file(backups: Backups, tmp_path: Path) -> None:
+    """The second one with the same target ends, and harms the first in nothing."""
+    target = tmp_path / "mine.tar.gz"
+    with making._unfinished(tmp_path / ".mine.tar.gz.unfinished") as (_path, file):
+        file.write(b"half")
+        file.flush()
+        with pytest.raises(BackupError, match="Another backup"):
+            backups.create(target)
+        assert os.fstat(file.fileno()).st_size == 4
+    backups.create(target)
+    assert verify(target).files == 0
+
+
+def test_a_folder_as_target_gets_a_name_by_the_time(backups: Backups, tmp_path: Path) -> None:
+    """As in the folder of backups."""
+    (tmp_path / "elsewhere").mkdir()
+    made = backups.create(tmp_path / "elsewhere")
+    assert made.path.parent == tmp_path / "elsewhere"
+    assert names.moment_of(made.path.name) is not None
+
+
 def test_a_target_of_ones_own_is_replaced(backups: Backups, tmp_path: Path) -> None:
     """Whole, and only when the new one is whole."""
     target = tmp_path / "elsewhere" / "mine.tar.gz"

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import io
 import json
-import os
+import random
 import sqlite3
 import tarfile
 from collections.abc import Iterator
@@ -134,6 +134,21 @@ def test_no_number_of_an_event_is_used_twice(archive: Path, home: Path) -> None:
         ("lists.created", last + 2),
     ]
     assert left_out == [seq for seq in range(first, last + 1) if seq > events[-3].seq]
+
+
+def test_a_fresh_database_knows_nothing_of_the_numbers(
+    archive: Path, home: Path, tmp_path: Path
+) -> None:
+    """It was made before somebody thought of the backup: it is not the one that clients knew."""
+    for path in home.glob("bakend.db*"):
+        path.unlink()
+    with temporary_project(folder=home):
+        pass
+
+    restore(archive, home)
+
+    last = rows(home / "bakend.db", "SELECT seq FROM sqlite_sequence WHERE name = '_events'")[0][0]
+    assert LEAP < last < LEAP + 100
 
 
 @pytest.mark.parametrize("old", [None, b"", b"no database at all" * 1_000])
@@ -441,10 +456,11 @@ def _sha(content: bytes) -> str:
     [
         b"",
         b"noise",
-        gzip.compress(b""),
-        gzip.compress(bytes(1024)),
-        gzip.compress(os.urandom(4_096)),
+        gzip.compress(b"", mtime=0),
+        gzip.compress(bytes(1024), mtime=0),
+        gzip.compress(random.Random(1).randbytes(4_096), mtime=0),
     ],
+    ids=["empty", "text", "nothing packed", "no member", "packed noise"],
 )
 def test_what_is_no_backup_is_told(tmp_path: Path, content: bytes) -> None:
     """Whatever the file is."""

@@ -114,7 +114,8 @@ class Backups:
         """Make a backup, verify it, and give it its name.
 
         Args:
-            target: The archive; one with that name is replaced. In the folder, if none is given.
+            target: The archive, or a folder for it; one with that name is replaced. In the folder of
+                backups, if none is given.
             kind: What its name says.
             progress: Called now and then.
             is_stopped: Asked now and then; True ends it.
@@ -124,8 +125,8 @@ class Backups:
             StorageFullError: No space is left; nothing is kept.
             NotWritableError: The folder cannot be written.
         """
-        if target is None:
-            target = self.folder / names.new_name(kind, self._clock.now())
+        if target is None or target.is_dir():
+            target = (target or self.folder) / names.new_name(kind, self._clock.now())
         with disk_errors():
             if not target.parent.exists():
                 target.parent.mkdir(parents=True)
@@ -339,18 +340,36 @@ def _backup(path: Path) -> Backup:
 
 @contextlib.contextmanager
 def _unfinished(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
-    """Make a file that only its owner may read, held locked; what is left of it is removed."""
+    """Make a file that only its owner may read, held locked; what is left of it is removed.
+
+    Raises:
+        BackupError: Another backup writes it.
+    """
     with disk_errors():
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = _locked(path)
     with os.fdopen(descriptor, "r+b") as file:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BackupError(f"Another backup to {path.parent} is running") from None
-        try:
+            with disk_errors():
+                file.truncate()  # only now: it may have been another one's
             yield path, file
         finally:
             path.unlink(missing_ok=True)
+
+
+def _locked(path: Path) -> int:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor)):
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            raise BackupError(f"Another backup to {path.parent} is being made") from None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # somebody who cleans up came between the two calls
 
 
 def _sync(folder: Path) -> None:

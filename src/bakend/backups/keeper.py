@@ -214,11 +214,11 @@ class BackupKeeper:
             if self.running is not None:
                 return  # an administrator was faster; it is due all the same in a moment
             self.running = name
+        self._not_before = self._clock.now() + timedelta(seconds=RETRY_S)
         if self._make(name, "scheduled"):
+            self._not_before = self._begun
             for old in self._backups.prune(self._keep):
                 _log.info("Removed the old backup %s", old)
-        else:
-            self._not_before = self._clock.now() + timedelta(seconds=RETRY_S)
 
     def _make(self, name: str, kind: names.Kind) -> bool:
         """Make a backup under a name; return whether it was made."""

@@ -212,9 +212,9 @@ class Restoring:
             migrate(database, report=lambda _text: None, copies_to=None)
             with database.write(actor=OPERATOR) as tx:
                 end = log.end(tx)
-                if last is not None:
+                if last is not None and last >= end:
                     log.leap(tx, last)
-                elif end:
+                elif end:  # nothing is there to ask, or something that knows less than the backup
                     log.leap(tx, end + LEAP)
                 tx.emit(backup_handled(name, "restored"))
         finally:
