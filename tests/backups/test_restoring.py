@@ -21,6 +21,7 @@ from bakend.backups import swapping
 from bakend.backups.archive import Writer
 from bakend.backups.manifest import Manifest, Member
 from bakend.backups.restoring import LEAP, Place, Restored, Restoring, place_in
+from bakend.backups.verifying import verify
 from bakend.clock import SystemClock
 from bakend.database.lock import UseLock
 from bakend.errors import (
@@ -468,3 +469,19 @@ def test_what_is_no_backup_is_told(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(BakendError):
         restore(tmp_path / "a.tar.gz", tmp_path / "new", replaces=False, is_new=True)
     assert not (tmp_path / "new/bakend.db").exists()
+
+
+def test_a_bomb_is_not_even_begun(tmp_path: Path) -> None:
+    """Nothing of what a head promises is written where it could not end."""
+    head = tarfile.TarInfo("a.db")
+    head.size = 1 << 50
+    (tmp_path / "a.tar.gz").write_bytes(
+        gzip.compress(head.tobuf(tarfile.GNU_FORMAT) + bytes(1024 * 1024), mtime=0)
+    )
+    before = state(tmp_path)
+
+    for use in (verify, lambda path: restore(path, tmp_path / "new", replaces=False, is_new=True)):
+        with pytest.raises(StorageFullError):
+            use(tmp_path / "a.tar.gz")
+
+    assert state(tmp_path) == before

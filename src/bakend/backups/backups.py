@@ -27,6 +27,7 @@ from bakend.backups.contents import Measured, Source
 from bakend.backups.manifest import Manifest
 from bakend.backups.names import Kind
 from bakend.backups.owner import give_away
+from bakend.backups.swapping import sync_folder
 from bakend.backups.verifying import Progress, Verified, quiet, remove_rooms, verify
 from bakend.clock import Clock, to_text
 from bakend.database import copies
@@ -151,7 +152,7 @@ class Backups:
             with disk_errors():
                 give_away(path, target.parent)
                 path.replace(target)
-                _sync(target.parent)
+                sync_folder(target.parent)
         return Made(
             path=target, size_bytes=verified.size_bytes, manifest=told, files=verified.files
         )
@@ -370,14 +371,6 @@ def _locked(path: Path) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)  # somebody who cleans up came between the two calls
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _megabytes(count: int) -> str:

@@ -21,7 +21,7 @@ from bakend.backups.backups import Backup, Backups
 from bakend.backups.verifying import Verified
 from bakend.clock import Clock, to_text
 from bakend.database.connection import Database
-from bakend.errors import BackupError, BakendError, ConflictError
+from bakend.errors import BakendError, ConflictError
 from bakend.events.event import Actor, backup_handled
 from bakend.storage.failures import disk_errors
 from bakend.structs import Struct
@@ -260,11 +260,3 @@ class BackupKeeper:
             yield True
         finally:
             os.close(descriptor)
-
-
-def problem_of(keeper: BackupKeeper, name: str) -> tuple[Verified | None, str]:
-    """Verify a backup; return what is known of it, or what is wrong with it."""
-    try:
-        return keeper.verify(name), ""
-    except BackupError as error:
-        return None, error.message

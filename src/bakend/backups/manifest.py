@@ -28,7 +28,7 @@ FOLDERS: Final = ("collections", "functions", "jobs")
 PROJECT_FILES: Final = ("packages.txt", "packages.lock")
 
 MANIFEST_MAX_BYTES: Final = 512 * 1024 * 1024
-"""About three million files."""
+"""More than three million files."""
 NAME_MAX: Final = 4_000
 
 _FILE: Final = r"fil_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -80,7 +80,7 @@ class Manifest(Struct, kw_only=True):
                     for each in self.members
                 ],
             },
-            indent=1,
+            separators=(",", ":"),
         ).encode()
 
 

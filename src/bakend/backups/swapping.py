@@ -107,7 +107,7 @@ def _make(moves: Sequence[Move]) -> None:
         move.old.rename(move.new)
     for folder in {each for move in moves for each in (move.old.parent, move.new.parent)}:
         with contextlib.suppress(FileNotFoundError):
-            _sync(folder)
+            sync_folder(folder)
 
 
 def _write(path: Path, text: str) -> None:
@@ -119,10 +119,11 @@ def _write(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make new names in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -178,9 +179,11 @@ def unpack(entry: Entry, target: Path, *, mode: int = 0o600) -> None:
     """Write a member to a new file that only its owner may read.
 
     Raises:
-        StorageFullError: There is no room.
+        StorageFullError: There is no room; what a head promises is not even begun then.
     """
     with disk_errors():
+        if entry.size_bytes > shutil.disk_usage(target.parent).free:
+            raise OSError(errno.ENOSPC, "No space left")
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as file:
             while piece := entry.read():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -25,7 +27,6 @@ def doctor(project: Project, *, deep: bool, as_json: bool) -> int:
     from bakend.clock import SystemClock
 
     clock, findings = SystemClock(), []
-    logging.getLogger("bakend").addHandler(logging.NullHandler())  # it is all in the findings
     try:
         loaded = project.load(mode="command")
     except SettingsError as error:
@@ -34,7 +35,7 @@ def doctor(project: Project, *, deep: bool, as_json: bool) -> int:
         findings += of_settings(loaded)
         findings += of_host(loaded, clock)
         try:
-            with project.opened(writes=False, warns=False) as app:
+            with _no_log(), project.opened(writes=False, warns=False) as app:
                 findings += of_project(app, loaded, clock, deep=deep)
         except BakendError as error:
             findings.append(Finding("database", "error", error.message, error.hint))
@@ -48,3 +49,14 @@ def doctor(project: Project, *, deep: bool, as_json: bool) -> int:
             if each.todo:
                 click.echo(f"       -> {each.todo}")
     return 0 if is_well else 1
+
+
+@contextmanager
+def _no_log() -> Iterator[None]:
+    """Let nothing be printed that is a finding anyway."""
+    log, nowhere = logging.getLogger("bakend"), logging.NullHandler()
+    log.addHandler(nowhere)
+    try:
+        yield
+    finally:
+        log.removeHandler(nowhere)

@@ -11,7 +11,7 @@ import shutil
 import socket
 import stat
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -321,8 +321,6 @@ def _mode(path: Path) -> int:
 
 
 def _newest(database: Path) -> datetime | None:
-    from datetime import UTC
-
     times = [
         path.stat().st_mtime
         for suffix in ("", "-wal")

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from bakend.api.answers import json_answer, no_content
 from bakend.api.downloads import answer
 from bakend.api.requests import identity_of
-from bakend.errors import NotFoundError
+from bakend.errors import BackupError, NotFoundError
 from bakend.storage.file import StoredFile
 
 if TYPE_CHECKING:
@@ -61,11 +61,10 @@ def add_routes(blueprint: Blueprint, keeper: Callable[[], BackupKeeper]) -> None
 
     @blueprint.post("/backups/<backup>/verify")
     def verify_backup(backup: str) -> Response:
-        from bakend.backups.keeper import problem_of  # only who keeps backups needs it
-
-        verified, problem = problem_of(keeper(), backup)
-        if verified is None:
-            return json_answer({"name": backup, "ok": False, "error": problem})
+        try:
+            verified = keeper().verify(backup)
+        except BackupError as error:
+            return json_answer({"name": backup, "ok": False, "error": error.message})
         told = verified.manifest
         return json_answer(
             {
