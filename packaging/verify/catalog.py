@@ -28,6 +28,7 @@ SUBJECTS: Final = (
     "older",
     "arm64",
     "packages",
+    "programs",
     "browser",
 )
 

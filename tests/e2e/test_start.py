@@ -63,6 +63,7 @@ NOT_OURS = {
     "bakend.cli.users",
     "bakend.collections.pattern_judge",
     "bakend.collections.pattern_syntax",
+    "bakend.database.joined",
     "bakend.functions",
     "bakend.jobs",
     "bakend.programs",
@@ -75,6 +76,7 @@ NOT_OURS = {
     "bakend.settings.show",
     "bakend.testing",
     "bakend.usercode.context",
+    "bakend.usercode.inside",
     "bakend.usercode.lease",
     "bakend.usercode.loader",
     "bakend.usercode.marks",
@@ -82,6 +84,7 @@ NOT_OURS = {
     "bakend.usercode.packages.pip",
     "bakend.usercode.packages.requirements",
     "bakend.usercode.packages.user_packages",
+    "bakend.usercode.reject",
     "bakend.usercode.watcher",
     "bakend.usercode.workers",
 }
