@@ -289,7 +289,7 @@ def _of_collections(app: App) -> Iterator[Finding]:
 
 def _of_programs(app: App) -> Iterator[Finding]:
     programs = app.programs()
-    programs.load()
+    programs.look()
     for what, items in (("functions", programs.functions()), ("jobs", programs.jobs())):
         errors = [str(each["error"]) for each in items if each.get("error")]
         for error in errors:
