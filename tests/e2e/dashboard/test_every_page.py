@@ -30,6 +30,7 @@ PAGES: Final = {
     "events": "notes.created",
     "audit": "Audit",
     "logs": "INFO",
+    "backups": "No backups yet",
     "settings": "storage.maxFileSize",
     "design": "Design",
     "nowhere": "There is no such page",

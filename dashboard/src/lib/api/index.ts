@@ -1,6 +1,6 @@
 // Every route that the dashboard asks, by what it is about.
 
-import { request, upload, type Query } from "./http";
+import { download, request, upload, type Query } from "./http";
 import { post, session } from "./session.svelte";
 import type * as Type from "./types";
 
@@ -154,6 +154,14 @@ export const audit = (query: Follow & { actor?: string }, signal?: Signal) =>
 
 export const logs = (query: Follow & { level?: string; search?: string }, signal?: Signal) =>
   request<Type.Followed<Type.LogLine>>("GET", `${admin}/logs`, { query, signal });
+
+export const backups = {
+  list: (signal?: Signal) => request<Type.Backups>("GET", `${admin}/backups`, { signal }),
+  create: () => request<{ name: string }>("POST", `${admin}/backups`),
+  verify: (name: string) => request<Type.Verified>("POST", `${admin}/backups/${part(name)}/verify`),
+  delete: (name: string) => request<void>("DELETE", `${admin}/backups/${part(name)}`),
+  download: (name: string) => download(`${admin}/backups/${part(name)}`),
+};
 
 export const settings = (signal?: Signal) =>
   request<{ config: string; settings: Type.Setting[] }>("GET", `${admin}/settings`, { signal });

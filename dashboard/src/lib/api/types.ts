@@ -211,3 +211,28 @@ export interface Stats {
   collections: { name: string; count: number; isMore: boolean }[];
   failures: Run[];
 }
+
+export interface Backup {
+  name: string;
+  size: number;
+  createdAt: string;
+  /** Whether the server made it by itself. */
+  scheduled: boolean;
+}
+
+export interface Backups extends Page<Backup> {
+  /** The name of the one that is being made. */
+  running: string | null;
+  /** The last one that was not made. */
+  failed: { name: string; message: string; at: string } | null;
+}
+
+export interface Verified {
+  name: string;
+  ok: boolean;
+  error?: string;
+  files?: number;
+  bakend?: string;
+  missing?: string[];
+  damaged?: string[];
+}

@@ -36,6 +36,37 @@ export default {
   "audit.what": "Was",
   "audit.who": "Wer",
 
+  "backups.about":
+    "Jede ist eine Datei mit dem ganzen Projekt: Datenbank, Dateien, Definitionen, Code.",
+  "backups.begun": "Eine Sicherung wird gemacht.",
+  "backups.byServer": "nach Plan",
+  "backups.create": "Sicherung machen",
+  "backups.damaged": "beschädigt",
+  "backups.delete": "{name} löschen",
+  "backups.deleteText": "{name} ist dann weg. Gibt es anderswo eine Kopie?",
+  "backups.deleteTitle": "Diese Sicherung löschen?",
+  "backups.deleted": "Die Sicherung ist gelöscht.",
+  "backups.download": "{name} herunterladen",
+  "backups.empty": "Noch keine Sicherungen",
+  "backups.emptyText":
+    "Eine entsteht, während der Server weiterarbeitet. Kopiere sie auf eine andere Maschine: auf derselben Platte überlebt sie diese nicht.",
+  "backups.failed": "Die Sicherung vom {at} ist gescheitert: {why}",
+  "backups.made": "Gemacht",
+  "backups.notScheduled":
+    "Der Server macht von sich aus keine. Die Einstellung backup.schedule ändert das.",
+  "backups.reading": "wird gelesen …",
+  "backups.restore": "Wiederherstellen",
+  "backups.restoreBeside": "Neben dem, was läuft",
+  "backups.restoreOver": "An die Stelle dieses Projekts, bei angehaltenem Server:",
+  "backups.restoreText":
+    "Ein laufender Server kann nicht mit seiner Sicherung tauschen, daher geschieht das auf der Kommandozeile. In einen neuen Ordner, neben dem, was läuft:",
+  "backups.restoreTitle": "Eine Sicherung wiederherstellen",
+  "backups.running": "{name} wird gemacht …",
+  "backups.scheduled": "Der Server macht eine {when}, und behält {n} davon.",
+  "backups.state": "Zustand",
+  "backups.verify": "Prüfen",
+  "backups.whole": "ganz, {n} Datei | ganz, {n} Dateien",
+
   "collection.api": "API",
   "collection.broken": "Diese Sammlung ist nicht benutzbar: {why}",
   "collection.definition": "Definition",
@@ -227,6 +258,7 @@ export default {
   "logs.search": "In Meldungen suchen",
 
   "nav.audit": "Audit",
+  "nav.backups": "Sicherungen",
   "nav.code": "Code",
   "nav.collections": "Sammlungen",
   "nav.data": "Daten",
@@ -249,6 +281,7 @@ export default {
   "operation.read": "lesen",
   "operation.update": "ändern",
 
+  "overview.backup": "Letzte Sicherung",
   "overview.database": "Datenbank",
   "overview.disk": "Frei auf der Platte",
   "overview.diskUsed": "Wie voll die Platte ist",

@@ -36,6 +36,36 @@ export default {
   "audit.what": "What",
   "audit.who": "Who",
 
+  "backups.about": "Each is one file with the whole project: database, files, definitions, code.",
+  "backups.begun": "A backup is being made.",
+  "backups.byServer": "by schedule",
+  "backups.create": "Make a backup",
+  "backups.damaged": "damaged",
+  "backups.delete": "Delete {name}",
+  "backups.deleteText": "{name} is gone then. Is there another copy of it?",
+  "backups.deleteTitle": "Delete this backup?",
+  "backups.deleted": "The backup is deleted.",
+  "backups.download": "Download {name}",
+  "backups.empty": "No backups yet",
+  "backups.emptyText":
+    "One is made while the server works on. Copy it to another machine: on the same disk it does not survive that disk.",
+  "backups.failed": "The backup of {at} failed: {why}",
+  "backups.made": "Made",
+  "backups.notScheduled":
+    "The server makes none by itself. The setting backup.schedule changes that.",
+  "backups.reading": "being read …",
+  "backups.restore": "Restore",
+  "backups.restoreBeside": "Beside what runs",
+  "backups.restoreOver": "In the place of this project, with the server stopped first:",
+  "backups.restoreText":
+    "A running server cannot change places with its backup, so this is done on the command line. Into a new folder, beside what runs:",
+  "backups.restoreTitle": "Restore a backup",
+  "backups.running": "{name} is being made …",
+  "backups.scheduled": "The server makes one {when}, and keeps {n} of those.",
+  "backups.state": "State",
+  "backups.verify": "Verify",
+  "backups.whole": "whole, {n} file | whole, {n} files",
+
   "collection.api": "API",
   "collection.broken": "This collection cannot be used: {why}",
   "collection.definition": "Definition",
@@ -222,6 +252,7 @@ export default {
   "logs.search": "Search in messages",
 
   "nav.audit": "Audit",
+  "nav.backups": "Backups",
   "nav.code": "Code",
   "nav.collections": "Collections",
   "nav.data": "Data",
@@ -244,6 +275,7 @@ export default {
   "operation.read": "read",
   "operation.update": "change",
 
+  "overview.backup": "Last backup",
   "overview.database": "Database",
   "overview.disk": "Free on the disk",
   "overview.diskUsed": "How full the disk is",

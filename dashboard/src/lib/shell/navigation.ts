@@ -1,3 +1,4 @@
+import Archive from "@lucide/svelte/icons/archive";
 import Activity from "@lucide/svelte/icons/activity";
 import BookOpenCheck from "@lucide/svelte/icons/book-open-check";
 import CalendarClock from "@lucide/svelte/icons/calendar-clock";
@@ -43,6 +44,7 @@ export const GROUPS: { title: Key; places: Place[] }[] = [
       { path: "events", title: "nav.events", icon: Activity },
       { path: "audit", title: "nav.audit", icon: BookOpenCheck },
       { path: "logs", title: "nav.logs", icon: ScrollText },
+      { path: "backups", title: "nav.backups", icon: Archive },
       { path: "settings", title: "nav.settings", icon: Settings },
     ],
   },

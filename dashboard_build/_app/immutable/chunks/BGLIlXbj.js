@@ -1,1 +1,0 @@
-import{B as a}from"./DJHJnZ69.js";a();

@@ -1,1 +1,0 @@
-import{F as v,U as y,G as o,H as f,V as l,W as m,X as p,Y as i,Z as T,_ as A}from"./DJHJnZ69.js";import{B as R}from"./SAMjFqfZ.js";function F(_,d,e){var s;o&&(s=A,f());var r=new R(_);v(()=>{var a=d()??null;if(o){var h=l(s),c=h===T,u=a!==null;if(c!==u){var t=m();p(t),r.anchor=t,i(!1),r.ensure(a,a&&(n=>e(n,a))),i(!0);return}}r.ensure(a,a&&(n=>e(n,a)))},y)}export{F as c};

@@ -1,1 +1,0 @@
-import"./SAMjFqfZ.js";import{p as r,o as i,t as p,e as m,b as u,a as f,i as d}from"./DJHJnZ69.js";import{t as l,b as c}from"./CqvhLemM.js";var _=d("<span> </span>");function v(s,t){r(t,!0);const e={waiting:"warn",running:"info",completed:"good",failed:"bad"};var a=_(),o=i(a,!0);p(n=>{c(a,1,`badge ${e[t.status]??""}`),m(o,n)},[()=>l(`run.${t.status}`)]),u(s,a),f()}export{v as S};

@@ -1,1 +1,0 @@
-import{s as r}from"../chunks/v26PGecS.js";import{A as t}from"../chunks/DpG72FLJ.js";export{t as load_css,r as start};
