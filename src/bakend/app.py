@@ -7,6 +7,7 @@ looked up. Opening goes in the order of the layers, closing in the other.
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -45,7 +46,7 @@ from bakend.pruning import Pruning
 from bakend.realtime.front import Realtime
 from bakend.realtime.parts import Parts as RealtimeParts
 from bakend.records.store import RecordStore
-from bakend.server.serve import Server
+from bakend.server.serve import Server, Supervisor
 from bakend.settings import LOCALHOST, Settings
 from bakend.storage.blobs import Blobs
 from bakend.storage.files import FileStore
@@ -231,12 +232,13 @@ class App:
             first_admin=first_admin,
         )
 
-    def open(self, *, writes: bool = True) -> None:
+    def open(self, *, writes: bool = True, report: Callable[[str], None] = _log.info) -> None:
         """Open the database, bring it to the newest schema, and repair what its collections lack.
 
         Args:
             writes: False for a command that only looks: a database of an older schema, which has
                 the same collections, stays as it is.
+            report: Takes a sentence about each step of a migration.
 
         Raises:
             SchemaTooNewError: A newer Bakend wrote it.
@@ -245,7 +247,7 @@ class App:
         """
         self.database.open()
         if require_readable(self.database) == 0 or writes:
-            migrate(self.database, report=_log.info)
+            migrate(self.database, report=report)
             self.catalog.open()
             self.audit.register()
 
@@ -279,11 +281,19 @@ class App:
             )
         )
 
-    def listen(self, *, develops: bool) -> list[tuple[str, int]]:
+    def listen(
+        self,
+        *,
+        develops: bool,
+        sockets: Sequence[socket.socket] = (),
+        supervisor: Supervisor | None = None,
+    ) -> list[tuple[str, int]]:
         """Serve the project's collections and take the port; return the addresses.
 
         Args:
             develops: Whether changed definition files are applied as they are saved.
+            sockets: What listens already, in place of the host and port of the settings.
+            supervisor: Who is told that requests are answered, from the database as well.
 
         Raises:
             AddressInUseError: Another process has the port.
@@ -310,6 +320,8 @@ class App:
             temporary=settings.storage / "tmp",
             error_response=refusal,
             clock=self._clock,
+            sockets=sockets,
+            supervisor=supervisor and self._answering(supervisor),
         )
         self._realtime.max_connections = self._server.max_upgraded
         self.files.clean()
@@ -335,6 +347,16 @@ class App:
         if self._is_stopped:  # the signal came while the parts were being opened
             self._server.stop()
         return self._server.addresses
+
+    def _answering(self, supervisor: Supervisor) -> Supervisor:
+        """Return a supervisor that hears of us only when the database can be read, too."""
+
+        def answers() -> None:
+            with self.database.read() as snapshot:
+                snapshot.value("SELECT 1")
+            supervisor.answers()
+
+        return supervisor.replaced(answers=answers)
 
     def serve(self) -> None:
         """Answer requests until `stop`, then until those in flight are answered."""

@@ -39,6 +39,7 @@ def migrate(database: Database, *, report: Report, steps: Mapping[int, Step] | N
     if found == newest:
         return
     if found:
+        report(f"Database: migrating from schema {found} to {newest}")
         copy = copy_before(database, newest)
         report(f"Database: copied to {copy} before its migration")
     with database.rebuild() as tx:
