@@ -23,6 +23,7 @@ SUBJECTS: Final = (
     "together",
     "replaced",
     "start_time",
+    "systemd",
     "assets",
     "pythons",
     "older",

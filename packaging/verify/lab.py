@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from verify.hosts import roots
+from verify.hosts.booted import booted
 from verify.hosts.host import Host, here, in_tree
 from verify.outcome import NotRun
 
@@ -49,6 +50,14 @@ class Lab:
         self.require_native()
         tree = roots.debian(suite, self.cache)
         with in_tree(tree, f"bare {suite}", has_proc=has_proc) as host:
+            host.install(self.bak)
+            yield host
+
+    @contextmanager
+    def booted(self, suite: str = "bookworm") -> Iterator[Host]:
+        """Yield a Debian without Python that systemd has booted, thrown away afterwards."""
+        self.require_native()
+        with booted(roots.bootable(suite, self.cache), f"booted {suite}") as host:
             host.install(self.bak)
             yield host
 

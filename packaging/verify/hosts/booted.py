@@ -1,0 +1,108 @@
+"""A Debian that systemd has booted, in namespaces of its own: systemd-nspawn.
+
+Its tree is seen through an overlay in memory and stays as it is. The network is that of this machine,
+so that a port inside is a port here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+from verify.hosts.debian import require_root, tool
+from verify.hosts.host import Host
+from verify.hosts.server import wait_until
+from verify.outcome import Failed, NotRun
+
+BOOT_S: Final = 60.0
+
+BOOT: Final = (
+    *("--volatile=overlay", "--boot", "--console=pipe", "--machine=bakend-verify"),
+    # This machine may not have been booted by systemd itself.
+    *("--register=no", "--keep-unit"),
+)
+
+
+@contextlib.contextmanager
+def booted(tree: Path, label: str) -> Iterator[Host]:
+    """Yield a tree as a host that runs.
+
+    Raises:
+        NotRun: This machine cannot boot it.
+    """
+    require_root("a host of its own")
+    nspawn, nsenter = tool("systemd-nspawn", "systemd-container"), tool("nsenter", "util-linux")
+    chroot = tool("chroot", "coreutils")
+    with tempfile.TemporaryFile() as console:
+        machine = subprocess.Popen(
+            [nspawn, f"--directory={tree}", *BOOT],
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            leader = _leader(machine, console)
+            enter = (nsenter, f"--target={leader}", "--all", "--root", "--wd", "--", chroot, "/")
+            host = Host(
+                label, Path(f"/proc/{leader}/root"), enter, leader, bak="/usr/local/bin/bak"
+            )
+            try:
+                _wait_booted(host, machine, console)
+                yield host
+            finally:
+                host.stop_all()
+        finally:
+            # With its process 1 everything inside ends; nspawn then takes away what it has mounted.
+            for pid in _children(machine.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            try:
+                machine.wait(20)
+            except subprocess.TimeoutExpired:
+                machine.kill()
+                machine.wait()
+
+
+def _leader(machine: subprocess.Popen[bytes], console: IO[bytes]) -> int:
+    """Return its process 1, as seen from here."""
+    try:
+        wait_until(
+            lambda: bool(_children(machine.pid)) or machine.poll() is not None, BOOT_S, "a boot"
+        )
+    except Failed as failed:
+        raise NotRun(f"systemd-nspawn does nothing: {failed}") from None
+    children = _children(machine.pid)
+    if not children:
+        raise NotRun(f"systemd-nspawn cannot boot here: {_last(console)}")
+    return int(children[0])
+
+
+def _wait_booted(host: Host, machine: subprocess.Popen[bytes], console: IO[bytes]) -> None:
+    def is_up() -> bool:
+        if machine.poll() is not None:
+            raise NotRun(f"systemd-nspawn cannot boot here: {_last(console)}")
+        state = host.run("/usr/bin/systemctl", "is-system-running").stdout.strip()
+        return state in ("running", "degraded")
+
+    try:
+        wait_until(is_up, BOOT_S, "systemd runs")
+    except Failed as failed:
+        raise NotRun(f"systemd-nspawn cannot boot here: {failed}: {_last(console)}") from None
+
+
+def _children(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return []
+
+
+def _last(console: IO[bytes]) -> str:
+    console.seek(0)
+    return " / ".join(console.read().decode(errors="replace").strip().splitlines()[-3:])
