@@ -29,6 +29,7 @@ SUBJECTS: Final = (
     "older",
     "arm64",
     "packages",
+    "container",
     "browser",
 )
 

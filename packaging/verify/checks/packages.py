@@ -72,12 +72,17 @@ def _connected(host: Host) -> dict[str, str]:
     bundle = Path("/etc/ssl/certs/ca-certificates.crt")
     if bundle.exists():
         shutil.copyfile(bundle, certificates / bundle.name)
+    return {**host.environ, **passed_on()}
+
+
+def passed_on() -> dict[str, str]:
+    """Return the variables by which this machine reaches the package index."""
     passed = {
         name: value for name, value in os.environ.items() if name.upper().startswith(PASSED_ON)
     }
     # A folder of wheels of this machine is not there.
     passed.pop("PIP_FIND_LINKS", None)
-    return {**host.environ, **passed}
+    return passed
 
 
 def _bak(host: Host, environ: dict[str, str], *words: str) -> str:

@@ -1,0 +1,186 @@
+"""The image that docker/Dockerfile makes of the file."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from verify.catalog import full
+from verify.checks.bare import use
+from verify.checks.packages import IMPORT, passed_on
+from verify.hosts.containers import Containers, containers
+from verify.hosts.http import ask, free_port, want
+from verify.hosts.server import NOTES, STOP_S, wait_until
+from verify.lab import Lab
+from verify.outcome import Failed, expect
+
+HARDENED: Final = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+LARGEST_MB: Final = 50
+CERTIFICATES: Final = "/etc/ssl/certs/ca-certificates.crt"
+
+
+class Container:
+    """One that serves a volume, hardened, on a port of its own; the network is this machine's."""
+
+    def __init__(self, engine: Containers, volume: str, *options: str) -> None:
+        self._engine = engine
+        self.port = free_port()
+        self.name = f"bakend-verify-{self.port}"
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  closed by `stop`
+        self.process = engine.start(
+            *(
+                "--rm",
+                f"--name={self.name}",
+                "--network=host",
+                *HARDENED,
+                f"--volume={volume}:/data",
+            ),
+            *(f"--env=BAKEND_PORT={self.port}", "--no-healthcheck", *options, engine.image),
+            output=self._output.fileno(),
+        )
+
+    @property
+    def log(self) -> str:
+        """What it printed so far."""
+        number = self._output.fileno()
+        return os.pread(number, os.fstat(number).st_size, 0).decode(errors="replace")
+
+    def wait_well(self) -> None:
+        """Wait for its first good answer."""
+
+        def is_well() -> bool:
+            code = self.process.poll()
+            expect(code is None, f"it ended with exit code {code}: {self.log[-400:]}")
+            try:
+                return ask(self.port, "GET", "/health", timeout_s=5).status == 200
+            except OSError:
+                return False
+
+        wait_until(is_well, 60, "an answer on /health")
+
+    def stop(self) -> float:
+        """Stop it as an engine does, by SIGTERM; return how long it took. The exit code must be 0."""
+        began = time.monotonic()
+        self._engine.do("stop", "--time=35", self.name)
+        try:
+            code = self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            raise Failed("it was stopped, and still runs") from None
+        log = self.log
+        self._output.close()
+        expect(code == 0, f"exit code {code}: {log[-300:]}")
+        expect("Stopped" in log, f"it did not end by itself: {log[-300:]}")
+        return time.monotonic() - began
+
+
+@full
+def serves(lab: Lab) -> str:
+    """Read-only, without capabilities, an empty volume, uid 1000: it serves, keeps its data, and stops."""
+    lab.require_native()
+    with containers(lab.bak, lab.cache) as engine:
+        version = engine.run("--network=none", engine.image, "version").strip()
+        size = _size(engine)
+        _has_its_contract(engine)
+        engine.do("volume", "create", "kept")
+        first = Container(engine, "kept")
+        first.wait_well()
+        expect(
+            "Created Bakend project at /data" in first.log, f"no project made: {first.log[:300]}"
+        )
+        _is_closed(engine)
+        health = engine.do("exec", first.name, "/bak", "health").strip()
+        expect(f":{first.port}: ok" in health, f"bak health: {health}")
+        took_s = first.stop()
+        _define_notes(engine)
+        second = Container(engine, "kept")
+        second.wait_well()
+        use(second.port, version)
+        want(second.port, "POST", "/api/notes", 201, {"text": "kept in a volume"})
+        second.stop()
+        third = Container(engine, "kept")
+        third.wait_well()
+        count = want(third.port, "GET", "/api/notes?count=true", 200).json
+        third.stop()
+        expect(count["total"] == 1, f"the record is not there: {count}")
+    return f"{engine.name}: image {size:.1f} MB, stopped after {took_s:.2f} s"
+
+
+@full
+def any_user(lab: Lab) -> str:
+    """As uid 12345, which no passwd knows, in group 0, with an empty volume: it serves."""
+    lab.require_native()
+    with containers(lab.bak, lab.cache) as engine:
+        engine.do("volume", "create", "theirs")
+        one = Container(engine, "theirs", "--user=12345:0")
+        one.wait_well()
+        status = Path(f"/proc/{_pid(engine, one)}/status").read_text()
+        one.stop()
+    expect("\nUid:\t12345\t12345\t" in status, f"it runs as another user: {status}")
+    expect("\nCapEff:\t0000000000000000\n" in status, "it has capabilities")
+    return f"{engine.name}: uid 12345, no capability"
+
+
+@full
+def packages(lab: Lab) -> str:
+    """`bak add pillow numpy` into a volume, and both are imported in a new container."""
+    lab.require_native()
+    with containers(lab.bak, lab.cache) as engine:
+        engine.do("volume", "create", "packed")
+        one = Container(engine, "packed")
+        one.wait_well()
+        one.stop()
+        mounts = ("--volume=packed:/data", "--tmpfs=/tmp")
+        connected = ["--network=host"]
+        if Path(CERTIFICATES).exists():  # of this machine: it may reach the index by a proxy
+            connected.append(f"--volume={CERTIFICATES}:{CERTIFICATES}:ro")
+        connected += [f"--env={name}={value}" for name, value in passed_on().items()]
+        hardened = (*HARDENED, *mounts)
+        added = engine.run(*hardened, *connected, engine.image, "add", "pillow", "numpy")
+        seen = engine.run(*hardened, "--network=none", engine.image, "-c", IMPORT).strip()
+    return f"{engine.name}: {' '.join(added.split())}; {seen}"
+
+
+def _size(engine: Containers) -> float:
+    found = int(engine.do("image", "inspect", "--format={{.Size}}", engine.image)) / 1e6
+    expect(found <= LARGEST_MB, f"the image has {found:.1f} MB, more than {LARGEST_MB}")
+    return found
+
+
+def _has_its_contract(engine: Containers) -> None:
+    """What the image says of itself is what is promised."""
+    config = json.loads(engine.do("image", "inspect", "--format={{json .Config}}", engine.image))
+    promised = {
+        "Entrypoint": ["/bak"],
+        "Cmd": ["start", "--config", "/data/bakend.json"],
+        "WorkingDir": "/data",
+        "User": "1000:0",
+        "ExposedPorts": {"8080/tcp": {}},
+        "Volumes": {"/data": {}},
+    }
+    expect({key: config.get(key) for key in promised} == promised, f"its config is {config}")
+    seen = json.loads(engine.do("image", "inspect", engine.image))[0]
+    health = seen["Config"].get("Healthcheck") or seen.get("Healthcheck") or {}  # podman
+    expect(health.get("Test") == ["CMD", "/bak", "health"], f"its health check is {health}")
+    names = [each.partition("=")[0] for each in config.get("Env", [])]
+    expect(set(names) <= {"PATH", "BAKEND_ENV"}, f"its environment has {names}")
+
+
+def _is_closed(engine: Containers) -> None:
+    """The secret that was made is its user's alone."""
+    look = "import os; print(oct(os.stat('/data/.bakend/jwt_secret').st_mode & 0o777), os.getuid())"
+    seen = engine.run("--network=none", "--volume=kept:/data", engine.image, "-c", look).strip()
+    expect(seen == "0o600 1000", f"mode and uid: {seen}")
+
+
+def _define_notes(engine: Containers) -> None:
+    write = f"open('/data/collections/notes.json', 'w').write({json.dumps(NOTES)!r})"
+    engine.run("--network=none", "--volume=kept:/data", engine.image, "-c", write)
+
+
+def _pid(engine: Containers, one: Container) -> int:
+    return int(engine.do("inspect", "--format={{.State.Pid}}", one.name))
