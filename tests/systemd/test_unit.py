@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from bakend.cli.failures import DAMAGED, EXIT_CODES, NO_ANSWER, USAGE
 from bakend.errors import SettingsError
+from bakend.settings import Settings
 from bakend.systemd import unit
 
 ROOT = Path(__file__).parents[2]
@@ -99,3 +102,24 @@ def test_a_socket_that_cannot_be_is_refused(listen: str) -> None:
     """Names and files are none that Bakend takes."""
     with pytest.raises(SettingsError, match="--listen"):
         unit.socket_unit(listen=listen)
+
+
+def test_a_stop_has_more_time_than_the_server_takes() -> None:
+    """systemd and the container engine wait longer than requests in progress may take."""
+    stops_s = Settings().server_stop_timeout_s
+    found = re.search(r"^TimeoutStopSec=(\d+)$", unit.service_unit(), re.MULTILINE)
+    assert found is not None
+    compose = (ROOT / "docker" / "compose.yaml").read_text()
+    grace = re.search(r"^ +stop_grace_period: (\d+)s$", compose, re.MULTILINE)
+    assert grace is not None
+
+    assert min(int(found[1]), int(grace[1])) >= stops_s + 10
+
+
+def test_what_a_person_must_mend_is_not_started_again() -> None:
+    """Each of these exit codes has its meaning in the program."""
+    found = re.search(r"^RestartPreventExitStatus=(.*)$", unit.service_unit(), re.MULTILINE)
+    assert found is not None
+    codes = {int(code) for code in found[1].split()}
+
+    assert codes == {USAGE, DAMAGED, *EXIT_CODES.values()} - {NO_ANSWER, 75}
