@@ -30,6 +30,7 @@ SUBJECTS: Final = (
     "arm64",
     "packages",
     "container",
+    "proxy",
     "browser",
 )
 

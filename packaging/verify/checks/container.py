@@ -12,16 +12,18 @@ from typing import Final
 
 from verify.catalog import full
 from verify.checks.bare import use
-from verify.checks.packages import IMPORT, passed_on
-from verify.hosts.containers import Containers, containers
+from verify.checks.packages import IMPORT
+from verify.hosts.containers import Containers, containers, must
+from verify.hosts.guides import shell_blocks
 from verify.hosts.http import ask, free_port, want
+from verify.hosts.network import CERTIFICATES, passed_on
 from verify.hosts.server import NOTES, STOP_S, wait_until
 from verify.lab import Lab
 from verify.outcome import Failed, expect
 
+GUIDE: Final = "deploy-docker.md"
 HARDENED: Final = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 LARGEST_MB: Final = 50
-CERTIFICATES: Final = "/etc/ssl/certs/ca-certificates.crt"
 
 
 class Container:
@@ -66,7 +68,7 @@ class Container:
     def stop(self) -> float:
         """Stop it as an engine does, by SIGTERM; return how long it took. The exit code must be 0."""
         began = time.monotonic()
-        self._engine.do("stop", "--time=35", self.name)
+        self._engine.do("stop", "-t", "35", self.name)
         try:
             code = self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
@@ -108,6 +110,39 @@ def serves(lab: Lab) -> str:
         third.stop()
         expect(count["total"] == 1, f"the record is not there: {count}")
     return f"{engine.name}: image {size:.1f} MB, stopped after {took_s:.2f} s"
+
+
+@full
+def by_the_guide(lab: Lab) -> str:
+    """The commands of the guide, in their order, with another port: it serves, and keeps what it has."""
+    lab.require_native()
+    with containers(lab.bak, lab.cache) as engine, tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        scripts = shell_blocks(GUIDE)
+        expect("docker build" in scripts[0], "the guide does not begin with a build")
+        # It was built already; a network of its own is more than every machine can give.
+        script = "\n".join(scripts[1:]).replace(
+            "--publish 127.0.0.1:8080:8080", f"--network host --env BAKEND_PORT={port}"
+        )
+        for before in ("bakend\n", "bakend users"):
+            expect(f" {before}" in script, f"the guide has no {before}")
+        script = script.replace("no-new-privileges bakend\n", f"no-new-privileges {engine.image}\n")
+        script = script.replace(":/data bakend users", f":/data {engine.image} users")
+        # `exec` at once would come before the server is there; a person types slower.
+        script = script.replace(
+            "docker logs", f"until {_asks(port)}; do sleep 0.1; done\ndocker logs", 1
+        )
+        said = must("/bin/sh", "-euc", f"cd {folder}\n{engine.as_docker()}\n{script}")
+    expect("Created Bakend project" in said, f"no project was made: {said[:300]}")
+    expect(said.count("ada@example.com") == 2, f"the administrator is not there: {said[-300:]}")
+    return f"{engine.name}: {len(scripts)} blocks"
+
+
+def _asks(port: int) -> str:
+    """Return a command of the shell that ends well when somebody listens."""
+    return (
+        f"python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {port}))' 2>/dev/null"
+    )
 
 
 @full

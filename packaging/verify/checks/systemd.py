@@ -15,6 +15,7 @@ from verify.catalog import full, quick
 from verify.checks.bare import use
 from verify.hosts.database import count_notes
 from verify.hosts.debian import tool
+from verify.hosts.guides import shell_blocks
 from verify.hosts.http import ask, want
 from verify.hosts.load import load
 from verify.hosts.server import NOTES, define, wait_until
@@ -81,7 +82,8 @@ def by_the_guide(lab: Lab) -> str:
         expect(service.show("StatusText") == f"Serving on port {service.port}", "no status")
         user = service.shell(f"stat -c %U /proc/{service.pid}")
         expect(user.strip() == "bakend", f"it runs as {user}")
-        for script in (*guide("## Day to day"), *guide("## Changing the unit")):
+        scripts = (*guide("## Day to day"), *guide("## Changing the unit"))
+        for script in (*scripts, *shell_blocks("security.md")):
             service.shell(script)
         service.wait_well()
         expect(service.show("WatchdogUSec") == "5min", "the drop-in of the guide changed nothing")

@@ -71,16 +71,29 @@ def booted(tree: Path, label: str) -> Iterator[Host]:
 
 def _leader(machine: subprocess.Popen[bytes], console: IO[bytes]) -> int:
     """Return its process 1, as seen from here."""
+    found: list[str] = []
+
+    def is_there() -> bool:
+        # The first child only makes the second one, and ends.
+        found[:] = [pid for pid in _children(machine.pid) if _is_systemd(pid)]
+        return bool(found) or machine.poll() is not None
+
     try:
-        wait_until(
-            lambda: bool(_children(machine.pid)) or machine.poll() is not None, BOOT_S, "a boot"
-        )
+        wait_until(is_there, BOOT_S, "process 1")
     except Failed as failed:
-        raise NotRun(f"systemd-nspawn does nothing: {failed}") from None
-    children = _children(machine.pid)
-    if not children:
+        raise NotRun(f"systemd-nspawn cannot boot here: {failed}: {_last(console)}") from None
+    if not found:
         raise NotRun(f"systemd-nspawn cannot boot here: {_last(console)}")
-    return int(children[0])
+    return int(found[0])
+
+
+def _is_systemd(pid: str) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:  # gone meanwhile
+        return False
+    inner = next((line.split()[-1] for line in status if line.startswith("NSpid:")), "")
+    return status[0] == "Name:\tsystemd" and inner == "1"
 
 
 def _wait_booted(host: Host, machine: subprocess.Popen[bytes], console: IO[bytes]) -> None:

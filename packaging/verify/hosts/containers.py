@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -59,6 +60,16 @@ class Containers:
     def run(self, *words: str, timeout_s: float = BUILD_S) -> str:
         """Run a container to its end, and return what it printed; the check fails if it does."""
         return self.do("run", *self.run_options, "--rm", *words, timeout_s=timeout_s)
+
+    def as_docker(self) -> str:
+        """Return a function of the shell that stands for `docker`."""
+        program, options = shlex.join(self.program), shlex.join(self.run_options)
+        return (
+            "docker() {\n"
+            f'    if [ "$1" = run ]; then shift; set -- run {options} "$@"; fi\n'
+            f'    {program} "$@"\n'
+            "}"
+        )
 
     def do(self, *words: str, timeout_s: float = BUILD_S) -> str:
         """Run a command of the engine, and return what it printed; the check fails if it does."""

@@ -6,20 +6,17 @@ import json
 import os
 import re
 import time
-from pathlib import Path
 from typing import Final
 
+from verify.hosts.guides import shell_blocks
 from verify.hosts.host import Host
 from verify.hosts.http import ask, free_port
 from verify.hosts.server import NOTES, define, wait_until
 from verify.outcome import Failed, expect
 
-GUIDE: Final = Path(__file__).resolve().parents[3] / "docs" / "guide" / "deploy-systemd.md"
 PROJECT: Final = "/opt/bakend"
 UNITS: Final = "/etc/systemd/system"
 SYSTEMCTL: Final = "/usr/bin/systemctl"
-
-_FENCE: Final = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Service:
@@ -98,14 +95,8 @@ class Service:
 
 
 def guide(heading: str) -> list[str]:
-    """Return the scripts that the guide shows below a heading."""
-    text = GUIDE.read_text()
-    section = re.split(r"^## ", text.partition(f"{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[
-        0
-    ]
-    found = _FENCE.findall(section)
-    expect(found, f"{GUIDE.name} has no commands below {heading!r}")
-    return found
+    """Return what the guide tells to type below a heading."""
+    return shell_blocks("deploy-systemd.md", below=heading)
 
 
 def exposure(output: str) -> float:
