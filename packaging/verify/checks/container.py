@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -13,7 +16,7 @@ from typing import Final
 from verify.catalog import full
 from verify.checks.bare import use
 from verify.checks.packages import IMPORT
-from verify.hosts.containers import Containers, containers, must
+from verify.hosts.containers import Containers, must, unused_name
 from verify.hosts.guides import shell_blocks
 from verify.hosts.http import ask, free_port, want
 from verify.hosts.network import CERTIFICATES, passed_on
@@ -32,7 +35,7 @@ class Container:
     def __init__(self, engine: Containers, volume: str, *options: str) -> None:
         self._engine = engine
         self.port = free_port()
-        self.name = f"bakend-verify-{self.port}"
+        self.name = unused_name()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  closed by `stop`
         self.process = engine.start(
             *(
@@ -83,56 +86,61 @@ class Container:
 @full
 def serves(lab: Lab) -> str:
     """Read-only, without capabilities, an empty volume, uid 1000: it serves, keeps its data, and stops."""
-    lab.require_native()
-    with containers(lab.bak, lab.cache) as engine:
-        version = engine.run("--network=none", engine.image, "version").strip()
-        size = _size(engine)
-        _has_its_contract(engine)
-        engine.do("volume", "create", "kept")
-        first = Container(engine, "kept")
-        first.wait_well()
-        expect(
-            "Created Bakend project at /data" in first.log, f"no project made: {first.log[:300]}"
-        )
-        _is_closed(engine)
-        health = engine.do("exec", first.name, "/bak", "health").strip()
-        expect(f":{first.port}: ok" in health, f"bak health: {health}")
-        took_s = first.stop()
-        _define_notes(engine)
-        second = Container(engine, "kept")
-        second.wait_well()
-        use(second.port, version)
-        want(second.port, "POST", "/api/notes", 201, {"text": "kept in a volume"})
-        second.stop()
-        third = Container(engine, "kept")
-        third.wait_well()
-        count = want(third.port, "GET", "/api/notes?count=true", 200).json
-        third.stop()
-        expect(count["total"] == 1, f"the record is not there: {count}")
+    engine = lab.engine
+    version = engine.run("--network=none", engine.image, "version").strip()
+    size = _size(engine)
+    _has_its_contract(engine)
+    kept = engine.volume()
+    first = Container(engine, kept)
+    first.wait_well()
+    expect("Created Bakend project at /data" in first.log, f"no project made: {first.log[:300]}")
+    _is_closed(engine, kept)
+    health = engine.do("exec", first.name, "/bak", "health").strip()
+    expect(f":{first.port}: ok" in health, f"bak health: {health}")
+    took_s = first.stop()
+    _define_notes(engine, kept)
+    second = Container(engine, kept)
+    second.wait_well()
+    use(second.port, version)
+    want(second.port, "POST", "/api/notes", 201, {"text": "kept in a volume"})
+    second.stop()
+    third = Container(engine, kept)
+    third.wait_well()
+    count = want(third.port, "GET", "/api/notes?count=true", 200).json
+    third.stop()
+    expect(count["total"] == 1, f"the record is not there: {count}")
     return f"{engine.name}: image {size:.1f} MB, stopped after {took_s:.2f} s"
 
 
 @full
 def by_the_guide(lab: Lab) -> str:
-    """The commands of the guide, in their order, with another port: it serves, and keeps what it has."""
-    lab.require_native()
-    with containers(lab.bak, lab.cache) as engine, tempfile.TemporaryDirectory() as folder:
-        port = free_port()
-        scripts = shell_blocks(GUIDE)
-        expect("docker build" in scripts[0], "the guide does not begin with a build")
-        # It was built already; a network of its own is more than every machine can give.
-        script = "\n".join(scripts[1:]).replace(
-            "--publish 127.0.0.1:8080:8080", f"--network host --env BAKEND_PORT={port}"
+    """The commands of the guide, in their order, with other names: it serves, and keeps what it has."""
+    engine = lab.engine
+    with tempfile.TemporaryDirectory() as folder:
+        build, *scripts = shell_blocks(GUIDE)
+        expect("docker build" in build, "the guide does not begin with a build")
+        port, name, volume = free_port(), unused_name(), engine.volume()
+        script = "\n".join(scripts)
+        for before, after in (
+            # A network of its own is more than every machine can give.
+            ("--publish 127.0.0.1:8080:8080", f"--network host --env BAKEND_PORT={port}"),
+            ("docker volume create bakend-data", ""),
+            ("bakend-data", volume),
+            ("no-new-privileges bakend", f"no-new-privileges {engine.image}"),
+            (":/data bakend", f":/data {engine.image}"),
+            # A person types slower than a server starts.
+            ("docker logs bakend", f"until {_asks(port)}; do sleep 0.1; done\ndocker logs bakend"),
+        ):
+            expect(before in script, f"the guide has no {before}")
+            script = script.replace(before, after)
+        script = re.sub(
+            r"(--name|logs|exec|--interactive|-t 35|rm) bakend\b", rf"\1 {name}", script
         )
-        for before in ("bakend\n", "bakend users"):
-            expect(f" {before}" in script, f"the guide has no {before}")
-        script = script.replace("no-new-privileges bakend\n", f"no-new-privileges {engine.image}\n")
-        script = script.replace(":/data bakend users", f":/data {engine.image} users")
-        # `exec` at once would come before the server is there; a person types slower.
-        script = script.replace(
-            "docker logs", f"until {_asks(port)}; do sleep 0.1; done\ndocker logs", 1
-        )
-        said = must("/bin/sh", "-euc", f"cd {folder}\n{engine.as_docker()}\n{script}")
+        expect(not re.search(r" bakend(\s|$)", script), f"a name of others is left: {script}")
+        try:
+            said = must("/bin/sh", "-euc", f"cd {folder}\n{engine.as_docker()}\n{script}")
+        finally:
+            engine.do("rm", "--force", "--volumes", name)  # where a command failed before the last
     expect("Created Bakend project" in said, f"no project was made: {said[:300]}")
     expect(said.count("ada@example.com") == 2, f"the administrator is not there: {said[-300:]}")
     return f"{engine.name}: {len(scripts)} blocks"
@@ -140,21 +148,18 @@ def by_the_guide(lab: Lab) -> str:
 
 def _asks(port: int) -> str:
     """Return a command of the shell that ends well when somebody listens."""
-    return (
-        f"python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {port}))' 2>/dev/null"
-    )
+    program = f'import socket; socket.create_connection(("127.0.0.1", {port}))'
+    return f"{shlex.quote(sys.executable)} -c {shlex.quote(program)} 2>/dev/null"
 
 
 @full
 def any_user(lab: Lab) -> str:
     """As uid 12345, which no passwd knows, in group 0, with an empty volume: it serves."""
-    lab.require_native()
-    with containers(lab.bak, lab.cache) as engine:
-        engine.do("volume", "create", "theirs")
-        one = Container(engine, "theirs", "--user=12345:0")
-        one.wait_well()
-        status = Path(f"/proc/{_pid(engine, one)}/status").read_text()
-        one.stop()
+    engine = lab.engine
+    one = Container(engine, engine.volume(), "--user=12345:0")
+    one.wait_well()
+    status = Path(f"/proc/{_pid(engine, one)}/status").read_text()
+    one.stop()
     expect("\nUid:\t12345\t12345\t" in status, f"it runs as another user: {status}")
     expect("\nCapEff:\t0000000000000000\n" in status, "it has capabilities")
     return f"{engine.name}: uid 12345, no capability"
@@ -163,20 +168,19 @@ def any_user(lab: Lab) -> str:
 @full
 def packages(lab: Lab) -> str:
     """`bak add pillow numpy` into a volume, and both are imported in a new container."""
-    lab.require_native()
-    with containers(lab.bak, lab.cache) as engine:
-        engine.do("volume", "create", "packed")
-        one = Container(engine, "packed")
-        one.wait_well()
-        one.stop()
-        mounts = ("--volume=packed:/data", "--tmpfs=/tmp")
-        connected = ["--network=host"]
-        if Path(CERTIFICATES).exists():  # of this machine: it may reach the index by a proxy
-            connected.append(f"--volume={CERTIFICATES}:{CERTIFICATES}:ro")
-        connected += [f"--env={name}={value}" for name, value in passed_on().items()]
-        hardened = (*HARDENED, *mounts)
-        added = engine.run(*hardened, *connected, engine.image, "add", "pillow", "numpy")
-        seen = engine.run(*hardened, "--network=none", engine.image, "-c", IMPORT).strip()
+    engine = lab.engine
+    packed = engine.volume()
+    one = Container(engine, packed)
+    one.wait_well()
+    one.stop()
+    mounts = (f"--volume={packed}:/data", "--tmpfs=/tmp")
+    connected = ["--network=host"]
+    if Path(CERTIFICATES).exists():  # of this machine: it may reach the index by a proxy
+        connected.append(f"--volume={CERTIFICATES}:{CERTIFICATES}:ro")
+    connected += [f"--env={name}={value}" for name, value in passed_on().items()]
+    hardened = (*HARDENED, *mounts)
+    added = engine.run(*hardened, *connected, engine.image, "add", "pillow", "numpy")
+    seen = engine.run(*hardened, "--network=none", engine.image, "-c", IMPORT).strip()
     return f"{engine.name}: {' '.join(added.split())}; {seen}"
 
 
@@ -205,16 +209,18 @@ def _has_its_contract(engine: Containers) -> None:
     expect(set(names) <= {"PATH", "BAKEND_ENV"}, f"its environment has {names}")
 
 
-def _is_closed(engine: Containers) -> None:
+def _is_closed(engine: Containers, volume: str) -> None:
     """The secret that was made is its user's alone."""
     look = "import os; print(oct(os.stat('/data/.bakend/jwt_secret').st_mode & 0o777), os.getuid())"
-    seen = engine.run("--network=none", "--volume=kept:/data", engine.image, "-c", look).strip()
+    seen = engine.run(
+        "--network=none", f"--volume={volume}:/data", engine.image, "-c", look
+    ).strip()
     expect(seen == "0o600 1000", f"mode and uid: {seen}")
 
 
-def _define_notes(engine: Containers) -> None:
+def _define_notes(engine: Containers, volume: str) -> None:
     write = f"open('/data/collections/notes.json', 'w').write({json.dumps(NOTES)!r})"
-    engine.run("--network=none", "--volume=kept:/data", engine.image, "-c", write)
+    engine.run("--network=none", f"--volume={volume}:/data", engine.image, "-c", write)
 
 
 def _pid(engine: Containers, one: Container) -> int:

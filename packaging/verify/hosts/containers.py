@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -45,6 +46,14 @@ class Containers:
     """What this machine needs behind `run`."""
     image: str
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    volumes: list[str] = field(default_factory=list)
+
+    def volume(self) -> str:
+        """Make an empty volume, and return its name; it goes at the end."""
+        name = unused_name()
+        self.volumes.append(name)
+        self.do("volume", "create", name)
+        return name
 
     def start(self, *words: str, output: int | None = None) -> subprocess.Popen[bytes]:
         """Run a container attached: `options, image, command`."""
@@ -74,6 +83,11 @@ class Containers:
     def do(self, *words: str, timeout_s: float = BUILD_S) -> str:
         """Run a command of the engine, and return what it printed; the check fails if it does."""
         return must(*self.program, *words, timeout_s=timeout_s)
+
+
+def unused_name() -> str:
+    """Return a name for a container or volume that nobody here has: there may be others of Bakend."""
+    return f"bakend-verify-{secrets.token_hex(4)}"
 
 
 def must(*words: str, timeout_s: float = BUILD_S) -> str:
@@ -110,6 +124,9 @@ def containers(bak: Path, cache: Path) -> Iterator[Containers]:
                     if process.poll() is None:
                         process.kill()
                     process.wait()
+                for volume in engine.volumes:
+                    words = [*engine.program, "volume", "rm", "--force", volume]
+                    subprocess.run(words, capture_output=True, check=False)
 
 
 def has_docker() -> bool:
