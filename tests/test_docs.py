@@ -160,6 +160,8 @@ def drafts() -> Iterator[event.Draft]:
     values = {"collection": "<collection>", "record": record, "before": record, "name": "notes"}
     values |= {"user": record, "user_id": "usr_1", "session_id": "ses_1", "file": record}
     values |= {"file_id": "fil_1", "steps": []}
+    values |= dict.fromkeys(("trigger", "event_type", "file_path", "event_id"), "x")
+    values |= dict.fromkeys(("schedule", "run_id"), "x")
     makers: list[Callable[..., event.Draft]] = [
         function
         for _name, function in inspect.getmembers(event, inspect.isfunction)
@@ -168,9 +170,15 @@ def drafts() -> Iterator[event.Draft]:
     ]
     for maker in makers:
         needed = inspect.signature(maker).parameters
-        given = {name: values[name] for name in needed if name != "action"}
+        given = {
+            name: values[name]
+            for name, each in needed.items()
+            if name != "action" and each.default is each.empty and each.kind != each.VAR_KEYWORD
+        }
         if "action" in needed:
-            for action in ("created", "updated", "deleted"):
+            runs = ("started", "completed", "failed")
+            changes = ("created", "updated", "deleted")
+            for action in runs if maker.__name__.endswith("_ran") else changes:
                 yield maker(**given, action=action)
         else:
             yield maker(**given)

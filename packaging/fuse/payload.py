@@ -25,12 +25,16 @@ USELESS: Final = re.compile(
     r"\.(so|c|h|pyx|pxd|pyi|pyc|exe)$|/py\.typed$|/tests/|/websockets/(legacy|trio)/"
 )
 
+# Nor is anything of other packages but what is compiled, and data; each 1,000 entries cost every process
+# 2.7 ms.
+UNREAD: Final = re.compile(r"\.(py|rst|md|js)$|/(LICENSE|COPYING)[^/]*$|/bom\.cdx\.json$")
+
 # Of the metadata only what `importlib.metadata` is asked for; the texts of licences lie elsewhere.
 METADATA_KEPT: Final = ("METADATA", "entry_points.txt")
 
 
-LEAN: Final = frozenset({"cronsim", "tzdata", "websockets"})
-"""Packages whose sources stay out: 0.3 MB that only a traceback inside of them would show."""
+OWN: Final = "bakend"
+"""The package whose sources are there, for tracebacks; those of all others would be 1 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,7 @@ def collect(parts: Parts) -> Payload:
 
     entries = {
         **standard_library(parts.interpreter / "lib" / f"python{series}", f"lib/python{series}/"),
-        **lean(packages({**zipapp, **startup_modules(parts.startup, zipapp, pip)})),
-        **without_sources(packages(pip)),
+        **packages({**zipapp, **startup_modules(parts.startup, zipapp, pip), **pip}),
         **{name: zipapp[name] for name in zipapp if not name.startswith(PACKAGES)},
         f"{PACKAGES}bakend/build.json": dumped(about),
         **{part.path: part.text.encode() for part in components},
@@ -109,7 +112,7 @@ def standard_library(folder: Path, prefix: str) -> dict[str, bytes]:
 
 
 def packages(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return what is imported or read of packages: each source also compiled."""
+    """Return what is imported or read of packages: each source compiled, and kept if it is ours."""
     found = {}
     for name, content in files.items():
         if not name.startswith(PACKAGES) or USELESS.search(name):
@@ -117,23 +120,11 @@ def packages(files: Mapping[str, bytes]) -> dict[str, bytes]:
         folder = name.split("/")[1]
         if folder.endswith(".dist-info") and name.split("/", 2)[2] not in METADATA_KEPT:
             continue
-        found[name] = content
+        if folder == OWN or not UNREAD.search(name):
+            found[name] = content
         if name.endswith(".py"):
             found[f"{name}c"] = compiled(content, name)
     return found
-
-
-def lean(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return packages, those of `LEAN` without their sources."""
-    slim = {name: content for name, content in files.items() if name.split("/")[1] in LEAN}
-    rest = {name: content for name, content in files.items() if name not in slim}
-    return {**rest, **without_sources(slim)}
-
-
-def without_sources(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return packages without their sources and texts: each 1,000 entries cost every process 2.7 ms."""
-    lean = re.compile(r"\.(py|rst|md|js)$|/(LICENSE|COPYING)[^/]*$|/bom\.cdx\.json$")
-    return {name: content for name, content in files.items() if not lean.search(name)}
 
 
 def startup_modules(folder: Path, *packages_of: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -61,6 +61,8 @@ REALTIME_PATH: Final = "/api/realtime"
 UPLOAD_PATH: Final = "/api/storage/upload"
 FORM_BYTES: Final = 1024 * 1024
 """What a form may hold beside its file."""
+GIVEN_UP_MANY: Final = 8
+"""From so many runs that never ended on, `/health` says so."""
 
 _log: Final = logging.getLogger("bakend.app")
 
@@ -277,6 +279,7 @@ class App:
                 editor=self._editor,
                 file_words=self.collection_files.words,
                 recent_lines=self._recent_lines,
+                warnings=self._warnings,
                 show_settings=self._show_settings,
             )
         )
@@ -416,8 +419,16 @@ class App:
                     services,
                     clock=self._clock,
                     settings=self._settings,
+                    tell=self._realtime.tell,
                 )
             return self._programs
+
+    def _warnings(self) -> list[str]:
+        """Return what should be looked at, for `/health`."""
+        given_up = 0 if self._programs is None else len(self._programs.workers.given_up)
+        if given_up < GIVEN_UP_MANY:
+            return []
+        return [f"{given_up} runs of functions never ended; their threads stay until a restart"]
 
     def _has_programs(self) -> bool:
         """Tell whether there are functions or jobs, or were: then their places must not stay."""

@@ -6,12 +6,14 @@ One process of several runs them: whoever has the lease. The others ask for it a
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from bakend.clock import Clock
 from bakend.database.connection import Database
 from bakend.errors import NotFoundError
+from bakend.events.event import Draft
 from bakend.events.log import EventLog
 from bakend.functions import registry
 from bakend.functions.engine import Engine
@@ -50,8 +52,20 @@ class Programs:
         *,
         clock: Clock,
         settings: Settings,
+        tell: Callable[[Draft], None],
     ) -> None:
-        """Take the parts; nothing is loaded yet."""
+        """Take the parts; nothing is loaded yet.
+
+        Args:
+            project: The folder of `bakend.json`.
+            database: Where runs and places are.
+            log: What functions read.
+            runs: What is kept of runs.
+            services: What handlers use.
+            clock: Where time comes from.
+            settings: What is configured.
+            tell: Told of each run as it begins and ends.
+        """
         self._project = project
         self._database = database
         self._runs = runs
@@ -70,7 +84,9 @@ class Programs:
             clock=clock,
             limit_s=settings.functions_timeout_s,
             forget_s=settings.events_retention_s,
-            may_run=self._lease.take,
+            max_rows=settings.events_max_rows,
+            lease=self._lease,
+            tell=tell,
         )
         self.scheduler = Scheduler(
             database,
@@ -80,6 +96,7 @@ class Programs:
             clock=clock,
             limit_s=settings.functions_timeout_s,
             may_run=self._lease.take,
+            tell=tell,
         )
 
     def load(self) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import random
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from programs import NOTE, POSTS, SEEN
 
 from processes import (
     CLOCK,
+    START_S,
     Client,
     bak,
     free_port,
@@ -27,19 +30,38 @@ from processes import (
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(600)]
 
 SEED: Final = 20_260_101
-KILLS: Final = 30
+KILLS: Final = 100
 
 APPENDS: Final = """
+import os, signal
 from pathlib import Path
 from bakend import on_event
 
-OUT = Path(__file__).parents[1] / "out.txt"
+BESIDE = Path(__file__).parents[1]
+
+def is_first(word, event):
+    try:
+        (BESIDE / f"{word}-{event.seq}").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+def die_if_told(when, event):
+    told = BESIDE / f"die-{when}"
+    if told.exists() and is_first("died", event):  # three times would be what makes it deadly
+        told.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
 
 @on_event("posts.*")
 def append(ctx):
-    if ctx.event.type != "posts.deleted":
-        with OUT.open("a") as file:
-            file.write(f"{ctx.event.subject} {ctx.record['number']}\\n")
+    die_if_told("before", ctx.event)
+    if ctx.record["title"] == "deadly":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if ctx.event.seq % 10 == 0 and is_first("failed", ctx.event):
+        raise RuntimeError("fails once")
+    with (BESIDE / "out.txt").open("a") as file:
+        file.write(f"{ctx.event.subject} {ctx.record['number']}\\n")
+    die_if_told("after", ctx.event)
 """
 
 
@@ -63,63 +85,95 @@ class _Load:
         self.acknowledged: dict[str, list[int]] = {}
 
     def run(self) -> None:
-        try:
-            with Client(self._port, timeout_s=10) as client:
-                while True:
-                    made = client.post("/api/posts", {"number": 0})
-                    mine = self.acknowledged.setdefault(made.json["id"], [0])
-                    for number in (1, 2):
-                        client.put(f"/api/posts/{made.json['id']}", {"number": number})
-                        mine.append(number)
-        except (OSError, http.client.HTTPException):
-            return
+        with (
+            Client(self._port, timeout_s=10) as client,
+            suppress(OSError, http.client.HTTPException),
+        ):
+            while True:
+                made = client.post("/api/posts", {"number": 0})
+                mine = self.acknowledged.setdefault(made.json["id"], [0])
+                for number in (1, 2):
+                    client.put(f"/api/posts/{made.json['id']}", {"number": number})
+                    mine.append(number)
 
 
-def first_seen(out: Path) -> dict[str, list[int]]:
-    """Return the numbers that a function saw of each record, each at its first time."""
+def numbers_seen(project: Path) -> dict[str, list[int]]:
+    """Return the numbers that the function saw of each record, in its order, repeats included."""
     found: dict[str, list[int]] = {}
-    for line in lines(out):
+    for line in lines(project / "out.txt"):
         subject, _, number = line.partition(" ")
-        numbers = found.setdefault(subject, [])
-        if int(number) not in numbers:
-            numbers.append(int(number))
+        found.setdefault(subject, []).append(int(number))
     return found
 
 
+def is_done(project: Path) -> bool:
+    """Tell whether the function has passed every event, and nothing waits to be tried again."""
+    with closing(sqlite3.connect(project / "bakend.db")) as database:
+        place, end, waiting = database.execute(
+            "SELECT (SELECT min(seq) FROM _functions), (SELECT max(seq) FROM _events),"
+            " (SELECT count(*) FROM _runs WHERE status IN ('waiting', 'running'))"
+        ).fetchone()
+    return bool(place == end and not waiting)
+
+
 def test_no_committed_record_is_lost_to_a_function(tmp_path: Path) -> None:
-    """Thirty kills at random moments; afterwards each record was seen, its changes in order."""
+    """A hundred kills, half of them inside the function: each change is seen, the last one last.
+
+    A tenth of the events fail once before they succeed, and one ends the process each time.
+    """
     chance = random.Random(SEED)
-    project = project_with(tmp_path, append=APPENDS)
-    out, port = project / "out.txt", free_port()
+    project, port = project_with(tmp_path, append=APPENDS), free_port()
     acknowledged: dict[str, list[int]] = {}
-    for _ in range(KILLS):
+    kills = inside = by_event = 0
+    while kills < KILLS:
         with start_server(project, port=port) as server:
-            server.wait_healthy()
+            wait_until(
+                lambda: server.process.poll() is not None or server.is_healthy(),
+                START_S,
+                what="it answers, or has died of the deadly event",
+            )
             load = _Load(port)
+            if kills == KILLS // 2 and not by_event:
+                with server.client() as client, suppress(OSError, http.client.HTTPException):
+                    client.post("/api/posts", {"number": 0, "title": "deadly"})
             thread = threading.Thread(target=load.run)
             thread.start()
             CLOCK.pause(chance.uniform(0.02, 0.5))
-            server.kill()
+            told = project / f"die-{chance.choice(('before', 'after'))}"
+            if server.process.poll() is not None:
+                by_event += 1
+            elif kills % 2:
+                told.touch()
+                server.wait()
+                kills, inside = kills + 1, inside + 1
+            else:
+                server.kill()
+                kills += 1
+            if told.exists():  # the deadly event came first
+                told.unlink()
+                kills, inside, by_event = kills - 1, inside - 1, by_event + 1
             thread.join()
             acknowledged.update(load.acknowledged)
 
-    def is_complete() -> bool:
-        seen = first_seen(out)
-        return all(
-            seen.get(each, [])[: len(numbers)] == numbers for each, numbers in acknowledged.items()
-        )
-
     with running_server(project, port=port):
-        # What may have been running at a kill is begun one at a time.
-        wait_until(is_complete, 240, what="each record was seen, in order")
-    written = len(lines(out))
-    print(f"{len(acknowledged)} records, {written} lines after {KILLS} kills")  # noqa: T201
-    assert len(acknowledged) > KILLS
-    for numbers in first_seen(out).values():
-        assert numbers == sorted(numbers)
-    assert (
-        json.loads(bak(project, "functions", "runs", "--status", "failed", "--json").stdout) == []
+        wait_until(lambda: is_done(project), 120, what="the function is done", every_s=0.5)
+    seen = numbers_seen(project)
+    events = sum(len({*numbers}) for numbers in seen.values())
+    repeats = sum(map(len, seen.values())) - events
+    print(  # noqa: T201
+        f"{len(acknowledged)} records, {events} events seen, {repeats} of them again,"
+        f" after {kills} kills, {inside} inside the function, and {by_event} by the deadly event"
     )
+    assert len(acknowledged) > KILLS
+    assert (inside, by_event) == (KILLS // 2, 3)
+    for record, numbers in seen.items():
+        assert {*acknowledged.get(record, [])} <= {*numbers}
+        first = [*dict.fromkeys(numbers)]
+        assert first == sorted(first)
+        assert numbers[-1] == max(numbers)
+    assert acknowledged.keys() <= seen.keys()
+    (run,) = json.loads(bak(project, "functions", "runs", "--status", "failed", "--json").stdout)
+    assert (run["crashes"], run["error"]) == (3, "The process has ended 3 times while this ran")
 
 
 def test_an_event_that_kills_the_process_ends_as_failed(tmp_path: Path) -> None:
@@ -197,18 +251,25 @@ def stuck(ctx):
 
 
 def test_a_function_that_never_ends_is_given_up(tmp_path: Path) -> None:
-    """As many as there are workers: others go on, and the server stops in good order."""
+    """Twice as many as there are workers: others go on, health says so, and the stop is in good order."""
     project = project_with(tmp_path, stuck=STUCK, note=NOTE)
     with running_server(project) as server, server.client() as client:
-        for _ in range(4):
+        assert client.post("/api/posts", {"title": "stuck"}).status == 201
+        wait_until(lambda: "left behind" in server.log, 40, what="the first one is given up")
+        assert "warnings" not in client.get("/health").json
+        for _ in range(7):
             assert client.post("/api/posts", {"title": "stuck"}).status == 201
         assert client.post("/api/posts", {"title": "fine"}).status == 201
-        wait_until(lambda: "fine" in titles(client), 40, what="the other function goes on")
+        wait_until(lambda: "fine" in titles(client), 60, what="the other function goes on")
         wait_until(
-            lambda: server.log.count("thread is left behind") == 4, 40, what="they are given up"
+            lambda: server.log.count("thread is left behind") == 8, 60, what="they are given up"
         )
+        (warning,) = client.get("/health").json["warnings"]
+        assert warning.startswith("8 runs of functions never ended")
+        told = bak(project, "health", "--url", server.url)
+        assert (told.returncode, told.stderr.strip()) == (0, warning)
     runs = json.loads(bak(project, "functions", "runs", "--json").stdout)
-    assert [run["status"] for run in runs] == ["failed"] * 4
+    assert [run["status"] for run in runs] == ["failed"] * 8
 
 
 def test_a_stop_waits_for_a_function_that_runs(tmp_path: Path) -> None:

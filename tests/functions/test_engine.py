@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ from programs import NOTE, POSTS, SEEN
 
 from bakend.events.event import Draft
 from bakend.events.log import TRIM_EVERY
-from bakend.functions.engine import CRASHES_MAX, RUNNING
+from bakend.functions.engine import CRASHES_MAX
 from bakend.functions.places import READER
 from bakend.testing import FakeClock, TestProject, temporary_project
-from bakend.usercode.runs import Run
+from bakend.usercode.runs import KEPT, Run
 
 FAILS = """
 from bakend import on_create, on_update
@@ -55,9 +56,9 @@ def seen(project: TestProject) -> list[str]:
         return [row[0] for row in snapshot.all("SELECT what FROM seen ORDER BY rowid")]
 
 
-def runs(project: TestProject) -> list[Run]:
+def runs(project: TestProject, *, limit: int = 100) -> list[Run]:
     """Return the runs that are kept, oldest first."""
-    found, _total = project.app.programs().runs("function", limit=100)
+    found, _total = project.app.programs().runs("function", limit=limit)
     return found[::-1]
 
 
@@ -270,11 +271,87 @@ def test_places_move_without_events_for_a_function(project: TestProject) -> None
     assert {name: seq + 120 for name, seq in before.items()} == kept(project)
 
 
-def kill(project: TestProject) -> None:
-    """Leave things as a kill would: nothing is written down, and the mark of a running process stays."""
-    with project.app.database.read() as snapshot:
-        assert snapshot.one("SELECT 1 FROM _bakend_meta WHERE key = ?", (RUNNING,)) is not None
+def test_failures_are_kept_beside_successes(project: TestProject, clock: FakeClock) -> None:
+    """However many of either there are."""
+    text = """
+from bakend import on_create
+once = set()
+
+@on_create("posts", attempts={attempts})
+def fail(ctx):
+    if ctx.record["title"] == "always" or ctx.event.seq not in once:
+        once.add(ctx.event.seq)
+        raise ValueError("stopped")
+"""
+    use(project, text.replace("{attempts}", "1"))
+    post(project, *(["always"] * (KEPT + 2)))
+    project.run_pending()
+    assert [run.status for run in runs(project, limit=1_000)] == ["failed"] * KEPT
+
+    use(project, text.replace("{attempts}", "2"))
+    post(project, *(["once"] * (KEPT + 2)))
+    project.run_pending()
+    clock.advance(1)
+    project.run_pending()
+    assert Counter(run.status for run in runs(project, limit=1_000)) == {
+        "failed": KEPT,
+        "completed": KEPT,
+    }
+
+
+def test_a_function_that_is_taken_away_keeps_its_place(project: TestProject) -> None:
+    """What it has not seen yet comes when it is back."""
+    use(project, NOTE)
+    let_nothing_end(project)
     engine: Any = project.app.programs().engine
+    post(project, "first", *"abcdefgh")
+    engine.look_now()
+    engine.step()
+    del engine._attempts.free, engine._attempts.begin
+    project.write_file("functions/one.py", "")
+    project.app.programs().reload()
+    project.run_pending()
+    post(project, "meanwhile")
+    project.write_file("functions/one.py", NOTE)
+    project.app.programs().reload()
+    project.run_pending()
+    assert sorted(seen(project)) == sorted(["first", *"abcdefgh", "meanwhile"])
+
+
+def test_a_function_that_is_far_behind_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also one whose file is gone: the log cannot be trimmed."""
+    with temporary_project(
+        [POSTS, SEEN], folder=tmp_path, settings={"events_max_rows": 3}
+    ) as opened:
+        use(opened, NOTE)
+        opened.write_file("functions/one.py", "")
+        post(opened, *"abcd")
+    with temporary_project(
+        [POSTS, SEEN], folder=tmp_path, settings={"events_max_rows": 3}
+    ) as opened:
+        opened.load_programs()
+        opened.run_pending()
+    assert [each.message for each in caplog.records if "behind" in each.message] == [
+        "functions/one.py:note@posts.created is more than 3 events behind, which are kept for it"
+    ]
+
+
+def let_nothing_end(project: TestProject) -> None:
+    """Let what is handed out begin, as far as anybody can see, and nothing more."""
+    engine: Any = project.app.programs().engine
+    begun: list[Any] = []
+    workers = engine._attempts.free()
+    engine._attempts.free = lambda: workers - len(begun)
+    engine._attempts.begin = lambda *attempt: begun.append(attempt)
+
+
+def kill(project: TestProject) -> None:
+    """Leave things as a kill does, after `let_nothing_end`."""
+    engine: Any = project.app.programs().engine
+    engine.look_now()
+    engine.step()
     engine._is_recovered = False  # so that its end writes nothing
 
 
@@ -285,17 +362,16 @@ def test_an_event_that_kills_the_process_three_times_has_failed(
     with temporary_project([POSTS, SEEN], folder=tmp_path) as project:
         use(project, NOTE)
         post(project, "killer")
+        let_nothing_end(project)
         kill(project)
+        assert runs(project) == []
     for _ in range(CRASHES_MAX - 1):
         with temporary_project([POSTS, SEEN], folder=tmp_path) as project:
-            engine: Any = project.app.programs().engine
-            engine._submit = lambda *_: None
+            let_nothing_end(project)
             project.load_programs()  # finds that the last one was killed
-            engine.look_now()
-            engine.step()  # begins the event, and is killed
+            kill(project)
             (run,) = runs(project)
             assert run.status == "running"
-            kill(project)
     with temporary_project([POSTS, SEEN], folder=tmp_path) as project:
         with caplog.at_level(logging.ERROR):
             project.load_programs()
@@ -309,21 +385,47 @@ def test_an_event_that_kills_the_process_three_times_has_failed(
     assert "has failed: the process ended while it ran" in caplog.text
 
 
-def test_after_a_kill_what_may_have_run_runs_again(tmp_path: Path) -> None:
-    """Each of them, in the order of each record, and then all is as before."""
+def test_after_a_kill_only_what_ran_is_suspected(tmp_path: Path) -> None:
+    """As many as there are workers; all the others run as ever, and then all is as before."""
+    titles = [str(number) for number in range(20)]
     with temporary_project([POSTS, SEEN], folder=tmp_path) as project:
         use(project, NOTE)
-        post(project, *"abc")
+        post(project, *titles)
+        let_nothing_end(project)
         kill(project)
     with temporary_project([POSTS, SEEN], folder=tmp_path) as project:
         project.load_programs()
         project.run_pending()
-        assert seen(project) == ["a", "b", "c"]
-        assert {run.status for run in runs(project)} == {"completed"}
-        post(project, "d")
+        assert sorted(seen(project)) == sorted(titles)
+        suspects = [(run.status, run.crashes) for run in runs(project)]
+        assert suspects == [("completed", 1)] * project.app.programs().workers.free()
+        post(project, "next")
         project.run_pending()
-        assert seen(project)[-1] == "d"
-        assert len(runs(project)) == 3
+        assert seen(project)[-1] == "next"
+        assert len(runs(project)) == len(suspects)
+
+
+def test_what_repeats_after_a_kill_keeps_its_order(tmp_path: Path) -> None:
+    """Also where the suspect comes behind events of its record that are repeated with it."""
+    noting = NOTE.replace('on_create("posts")', 'on_event("posts.*")').replace(
+        "import on_create", "import on_event"
+    )
+    with temporary_project([POSTS, SEEN], folder=tmp_path) as project:
+        use(project, noting)
+        (record,) = post(project, "a")
+        engine: Any = project.app.programs().engine
+        flush, engine._flush = engine._flush, lambda: None  # the places stay where they were
+        project.run_pending()
+        for title in "bcd":
+            project.client.put(f"/api/posts/{record}", json={"title": title})
+        let_nothing_end(project)
+        kill(project)
+        engine._flush = flush
+        assert seen(project) == ["a"]
+    with temporary_project([POSTS, SEEN], folder=tmp_path) as project:
+        project.load_programs()
+        project.run_pending()
+        assert seen(project) == ["a", "a", "b", "c", "d"]
 
 
 def test_a_deleted_user_leaves_nothing_in_parked_events(project: TestProject) -> None:

@@ -19,7 +19,7 @@ from fuse import archive, elf, licences
 from fuse.bytecode import ROOT as SELF
 from fuse.bytecode import compiled
 from fuse.fuse import MAGIC, SECTION, SLOT, fuse
-from fuse.payload import lean, own_environment, packages, startup_modules, stored, without_sources
+from fuse.payload import own_environment, packages, startup_modules, stored
 from fuse.problems import FuseError
 
 DAMAGED: Final = 70
@@ -153,37 +153,30 @@ def test_bytecode_knows_no_folder_of_the_build() -> None:
 
 
 def test_packages_are_lean() -> None:
-    """Binary modules, C, hints, tests and notes of pip stay out; each source is also compiled."""
+    """Binary modules, C, hints, tests, texts and sources stay out; data stays: certificates are read."""
     names = [
         "p/__init__.py", "p/fast.so", "p/fast.c", "p/py.typed", "p/x.pyi", "p/tests/test_p.py",
-        "p/data.json", "p-1.dist-info/METADATA", "p-1.dist-info/RECORD",
-        "p-1.dist-info/licenses/LICENSE",
+        "p/data.json", "p/page.js", "p/LICENSE.txt", "p/_vendor/certifi/cacert.pem",
+        "p-1.dist-info/METADATA", "p-1.dist-info/RECORD", "p-1.dist-info/licenses/LICENSE",
     ]  # fmt: skip
 
     kept = packages({f"site-packages/{name}": b"" for name in names})
 
     assert sorted(kept) == [
         "site-packages/p-1.dist-info/METADATA",
-        "site-packages/p/__init__.py",
         "site-packages/p/__init__.pyc",
+        "site-packages/p/_vendor/certifi/cacert.pem",
         "site-packages/p/data.json",
     ]
 
 
-def test_lean_packages_come_without_their_sources() -> None:
-    """The others keep theirs, for tracebacks."""
-    names = [
-        f"site-packages/{name}" for name in ("websockets/a.py", "websockets/a.pyc", "flask/a.py")
-    ]
+def test_our_own_sources_stay() -> None:
+    """Tracebacks show them, and the dashboard is read."""
+    names = [f"site-packages/bakend/{name}" for name in ("app.py", "dashboard/status.js")]
 
-    assert sorted(lean(dict.fromkeys(names, b""))) == sorted(names[1:])
+    kept = packages(dict.fromkeys(names, b""))
 
-
-def test_without_sources_only_what_runs_is_left() -> None:
-    """Data stays: certificates are read."""
-    names = ["pip/a.py", "pip/a.pyc", "pip/LICENSE.txt", "pip/_vendor/certifi/cacert.pem"]
-
-    assert [*without_sources(dict.fromkeys(names, b""))] == ["pip/a.pyc", names[3]]
+    assert sorted(kept) == sorted([*names, "site-packages/bakend/app.pyc"])
 
 
 def test_the_index_names_every_package(tmp_path: Path) -> None:
@@ -331,7 +324,7 @@ for name in ("json", "json.decoder", "flask", "flask.app", "xml.dom.minidom", "x
     assert isinstance(loader, zipimport.zipimporter) and type(loader) is not zipimport.zipimporter
     kinds.add(loader._stored(name) is None)
 assert kinds == {True, False}, kinds
-assert "def full_dispatch_request" in inspect.getsource(sys.modules["flask.app"])
+assert "class TestProject" in inspect.getsource(sys.modules["bakend.testing"])
 assert "decoder" in [each.name for each in pkgutil.iter_modules(sys.modules["json"].__path__)]
 assert importlib.resources.files("bakend").joinpath("build.json").read_text()
 try:

@@ -7,7 +7,7 @@ an error becomes its envelope, the common headers are added, one line goes to th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Flask, g, request
@@ -90,6 +90,8 @@ class Parts(Struct, kw_only=True):
     programs: Callable[[], Programs]
     """Returns the functions and jobs; most projects have none, and never ask."""
     recent_lines: Recent
+    warnings: Callable[[], Sequence[str]]
+    """Returns what `/health` says beside that it is well."""
     show_settings: Callable[[], Mapping[str, object]]
     """Returns what administrators see of the settings."""
 
@@ -103,7 +105,7 @@ def create_wsgi_app(parts: Parts) -> WSGIApplication:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     _identify_requests(app, parts)  # before the blueprint of administration asks who it is
-    app.register_blueprint(health.routes())
+    app.register_blueprint(health.routes(parts.warnings))
     if parts.dashboard is not None:
         app.register_blueprint(dashboard.routes(parts.dashboard))
     app.register_blueprint(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from flask import Blueprint
 from werkzeug.wrappers import Response
 
@@ -9,13 +11,20 @@ from bakend.api.answers import json_answer
 from bakend.version import VERSION
 
 
-def routes() -> Blueprint:
-    """Return the routes `/` and `/health`."""
+def routes(warnings: Callable[[], Sequence[str]]) -> Blueprint:
+    """Return the routes `/` and `/health`.
+
+    Args:
+        warnings: Returns what should be looked at; none of it keeps the server from its work.
+    """
     blueprint = Blueprint("health", __name__)
 
     @blueprint.get("/")
     @blueprint.get("/health")
     def health() -> Response:
-        return json_answer({"status": "ok", "version": VERSION})
+        answer: dict[str, object] = {"status": "ok", "version": VERSION}
+        if found := warnings():
+            answer["warnings"] = found
+        return json_answer(answer)
 
     return blueprint

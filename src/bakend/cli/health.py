@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import click
@@ -46,10 +46,12 @@ def health(project: Project, url: str | None, timeout: float, *, as_json: bool) 
         click.echo(f"{url}: {problem}", err=True)
     else:
         click.echo(f"{url}: ok, version {answer['version']}")
+        for warning in answer.get("warnings", ()):
+            click.echo(f"  {warning}", err=True)
     return NO_ANSWER if problem else 0
 
 
-def _ask(url: str, timeout_s: float) -> tuple[dict[str, str], str | None]:
+def _ask(url: str, timeout_s: float) -> tuple[dict[str, Any], str | None]:
     """Return the answer of `/health`, and what is wrong with it."""
     try:
         parts = urlsplit(url)
@@ -77,4 +79,4 @@ def _ask(url: str, timeout_s: float) -> tuple[dict[str, str], str | None]:
         return {}, f"not well: it answered {response.status}"
     if not isinstance(answer, dict) or answer.get("status") != "ok" or "version" not in answer:
         return {}, "the answer is not one of Bakend"
-    return {str(key): str(value) for key, value in answer.items()}, None
+    return answer, None

@@ -11,7 +11,10 @@
 `auth.session_revoked`                          payload: {"userId", "sessionId"}, null for all of them
 `storage.uploaded`                              payload: the file
 `storage.deleted`                               payload: {"id", "userId"}
+`function.started|completed|failed`             payload: which function, for which event
+`job.started|completed|failed`                  payload: which job, which run
 
+The last two kinds are no changes: they are told to whoever listens, and kept nowhere.
 Each kind also states who may see it: `audience`. What states nothing is for administrators only.
 """
 
@@ -73,7 +76,8 @@ class Event(Struct, kw_only=True):
     """A fact, as the log keeps it."""
 
     seq: int
-    """Its number: counts up by one in the order of commits and is never used twice."""
+    """Its number: counts up by one in the order of commits and is never used twice; 0 for an event that
+    is told and not kept."""
     id: str
     type: str
     source: str
@@ -186,6 +190,49 @@ def file_deleted(file: Payload) -> Draft:
         payload={"id": file["id"], "userId": file["userId"]},
         before={"visibility": file["visibility"]},
     )
+
+
+def function_ran(
+    action: str,
+    *,
+    collection: str,
+    trigger: str,
+    event_type: str,
+    file_path: str,
+    event_id: str,
+    error: str | None = None,
+) -> Draft:
+    """Tell that a function has started, completed or failed; for those who listen right now."""
+    payload = {
+        "collection": collection,
+        "trigger": trigger,
+        "eventType": event_type,
+        "filePath": file_path,
+        "eventId": event_id,
+    }
+    return Draft(
+        type=f"function.{action}",
+        source="functions",
+        subject=event_id,
+        payload=payload if error is None else {**payload, "error": error},
+    )
+
+
+def job_ran(
+    action: str, *, name: str, file_path: str, schedule: str, run_id: str, **more: Any
+) -> Draft:
+    """Tell that a job has started, completed or failed; for those who listen right now.
+
+    Args:
+        action: Which of the three.
+        name: Of the job.
+        file_path: Where it is.
+        schedule: When it is due.
+        run_id: Which run.
+        more: At its end `durationMs` and `attempt`, and `error` where it failed.
+    """
+    payload = {"name": name, "filePath": file_path, "schedule": schedule, "runId": run_id, **more}
+    return Draft(type=f"job.{action}", source="jobs", subject=run_id, payload=payload)
 
 
 def _about_user(

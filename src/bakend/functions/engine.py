@@ -5,15 +5,14 @@ has returned, or when the event is parked in `_runs` to be tried again. Places a
 `FLUSH_S`: a crash repeats a little and loses nothing. What was handed out and is not done yet is
 `open`; events of one record and function wait for each other in a lane.
 
-After an unclean stop nobody knows which event was running. So each that may have been is parked,
-and begins with its attempt written down, alone: one that ends the process `CRASHES_MAX` times has
-failed, and the others go on.
+What runs is noted in the file of the lease, where a kill leaves it. After one, these few events
+are suspects: each is parked, and begins with its attempt written down, alone. One that ends the
+process `CRASHES_MAX` times has failed, and the others go on.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -23,27 +22,24 @@ from typing import Any, Final
 from bakend.clock import Clock, to_text
 from bakend.database.connection import Database
 from bakend.database.transaction import Transaction
-from bakend.errors import BakendError
-from bakend.events.event import Event
+from bakend.events.event import Draft, Event
 from bakend.events.log import EventLog
+from bakend.functions.attempts import Attempts, Ended
 from bakend.functions.places import Places
 from bakend.functions.registry import Function, Registry
-from bakend.structs import Struct
-from bakend.usercode import context
-from bakend.usercode.context import Context, Logger, Services
-from bakend.usercode.runs import Run, Runs
-from bakend.usercode.workers import Call, Outcome, Workers
-
-RUNNING: Final = "functions_running"
-"""Row of `_bakend_meta` that is there while a process runs functions, and after it was killed."""
-
-LOOK_S: Final = 1.0
-"""How long a commit or a request of another process may go unseen."""
+from bakend.usercode.context import Services
+from bakend.usercode.lease import Lease
+from bakend.usercode.runs import Runs
+from bakend.usercode.stepper import LOOK_S, Stepper
+from bakend.usercode.workers import Workers
 
 FLUSH_S: Final = 0.2
 BATCH: Final = 500
 WINDOW: Final = 5_000
 """How far a function may be ahead of its place that is written down."""
+
+WARN_S: Final = 60.0
+"""Between two looks for functions that keep the log from being trimmed."""
 
 PAUSES_S: Final = (1, 5, 25, 125)
 """Before the second attempt, the third, …; the last one for all further ones."""
@@ -56,18 +52,7 @@ Lane = tuple[str, str]
 """Name of a function and what its events are about."""
 
 
-class _Ended(Struct, kw_only=True):
-    """A run that has ended, on its way from the worker to the engine."""
-
-    function: Function
-    event: Event
-    run: Run | None
-    """What it was parked as; None for the first attempt."""
-    outcome: Outcome
-    log: str
-
-
-class Engine:
+class Engine(Stepper):
     """Lets functions run after events.
 
     Thread: `start`, `stop` on the main thread; `wake` and `use` on any; all else on
@@ -85,7 +70,9 @@ class Engine:
         clock: Clock,
         limit_s: float,
         forget_s: float,
-        may_run: Callable[[], bool],
+        max_rows: int,
+        lease: Lease,
+        tell: Callable[[Draft], None],
     ) -> None:
         """Take the parts; nothing runs yet.
 
@@ -98,16 +85,17 @@ class Engine:
             clock: Where time comes from.
             limit_s: How long a run may take that says nothing itself.
             forget_s: For how long the place of a function is kept that is gone.
-            may_run: Whether no other process runs functions of this project.
+            max_rows: How many events the log should have.
+            lease: Whether no other process runs functions of this project.
+            tell: Told of each run as it begins and ends.
         """
+        super().__init__(clock, name="bakend-functions", what="Functions")
         self._database = database
         self._events = log
         self._runs = runs
-        self._workers = workers
-        self._services = services
-        self._clock = clock
-        self._limit_s = limit_s
-        self._may_run = may_run
+        self._attempts = Attempts(workers, services, limit_s=limit_s, tell=tell, wake=self.wake)
+        self._lease = lease
+        self._max_rows = max_rows
         self._forget = timedelta(seconds=forget_s)
         self._wanted: Registry | None = None
         self._functions: dict[str, Function] = {}
@@ -121,26 +109,23 @@ class Engine:
         """What the next flush writes beside the places."""
         self._parked: list[tuple[str, int]] = []
         """Events that are done once that is written."""
-        self._retried: list[_Ended] = []
-        self._handed = 0
-        """Calls that have not come back."""
+        self._retried: list[Ended] = []
         self._ran: set[str] = set()
         """Functions that have run since the places were written."""
-        self._suspicious = 0
-        """Up to where events may have been running when the last process was killed."""
+        self._running: set[tuple[str, int]] = set()
+        """Functions and numbers of events whose first attempt was handed out."""
+        self._suspects: set[int] = set()
+        """Events that ran when the last process was killed, and are not passed yet."""
         self._is_alone = False
         """While an event runs that may end the process."""
         self._needs_quiet = False
         """While such an event waits for what runs to end."""
-        self._results: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
-        self._something = threading.Event()
-        self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._flush_at = 0.0
         self._look_at = 0.0
-        self._fails = False
+        self._warn_at = 0.0
+        self._behind: list[str] = []
         self._is_recovered = False
-        self._thread = threading.Thread(target=self._run, name="bakend-functions", daemon=True)
 
     # On any thread.
 
@@ -150,24 +135,9 @@ class Engine:
             self._wanted = registry
         self.wake()
 
-    def wake(self) -> None:
-        """Say that there is more in the log."""
-        self._something.set()
-
     def look_now(self) -> None:
         """Let the next step look for what is due, and write down how far everything is."""
         self._look_at = self._flush_at = 0.0
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Begin nothing more; the places are written once the workers have been drained."""
-        self._stopped.set()
-        self._something.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def finish(self) -> None:
         """Write down how far everything is; after `stop`, when no worker runs any more."""
@@ -178,34 +148,19 @@ class Engine:
         self._is_recovered = False
         with self._database.write() as tx:
             self._runs.release(tx, "function")
-            tx.execute("DELETE FROM _bakend_meta WHERE key = ?", (RUNNING,))
+        self._lease.note(())
 
     @property
     def is_idle(self) -> bool:
         """Tell whether nothing runs and nothing waits for a worker."""
-        return not (self._handed or self._ready or self._results.qsize())
+        return self._attempts.is_idle and not self._ready
 
     # On `bakend-functions`.
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            self._something.clear()
-            try:
-                self.step()
-            except Exception as error:  # noqa: BLE001  the thread has to outlive a full disk
-                self._complain(error)
-                self._clock.wait(self._stopped, LOOK_S)
-                continue
-            if self._fails:
-                _log.info("Functions go on")
-                self._fails = False
-            if self._results.empty() and not self._stopped.is_set():
-                self._clock.wait(self._something, self._pause_s())
 
     def step(self) -> None:
         """Take in what has ended, write down what has to be, hand out what there is to do."""
         if not self._is_recovered:
-            if not self._may_run():
+            if not self._lease.take():
                 return
             self._recover()
         with self._lock:
@@ -225,9 +180,12 @@ class Engine:
         if now >= self._look_at:
             self._look_at = now + LOOK_S
             self._begin_due()
+        if now >= self._warn_at:
+            self._warn_at = now + WARN_S
+            self._warn_of_those_behind()
         self._hand_out()
 
-    def _pause_s(self) -> float:
+    def pause_s(self) -> float:
         if self._is_behind():
             return FLUSH_S
         return max(0.01, min(LOOK_S, self._look_at - self._clock.monotonic()))
@@ -241,14 +199,10 @@ class Engine:
 
     def _recover(self) -> None:
         """Find out how the last process ended, and go on from there."""
+        self._suspects = self._lease.noted()
         with self._database.write() as tx:
-            was_killed = tx.one("SELECT 1 FROM _bakend_meta WHERE key = ?", (RUNNING,)) is not None
-            if not was_killed:
-                tx.execute("INSERT INTO _bakend_meta (key, value) VALUES (?, '1')", (RUNNING,))
             for run in self._runs.recover(tx, "function", most=CRASHES_MAX):
                 _log.error("%s has failed: the process ended while it ran", run.name)
-            end = self._events.end(tx)
-        self._suspicious = end if was_killed else 0
         with self._database.read() as snapshot:
             self._blocked = self._runs.lanes(snapshot)
         self._is_recovered = True
@@ -267,7 +221,10 @@ class Engine:
                 now=to_text(now),
                 oldest=to_text(now - self._forget),
             )
-        self._places.drop(self._functions.keys() - functions.keys())
+        gone = self._functions.keys() - functions.keys()
+        self._places.drop(gone)
+        self._lanes = {lane: events for lane, events in self._lanes.items() if lane[0] not in gone}
+        self._ready = deque(lane for lane in self._ready if lane[0] not in gone)
         self._functions = functions
         self._look_at = 0.0
 
@@ -290,19 +247,28 @@ class Engine:
                     if self._functions[name].mark.takes(event.type):
                         self._queue(self._functions[name], event)
         if len(events) == BATCH:
-            self._something.set()
+            self.wake()
 
     def _queue(self, function: Function, event: Event) -> None:
         lane = (function.name, event.subject)
         self._places.open[function.name].add(event.seq)
-        if event.seq <= self._suspicious:
-            self._park(lane, event, next_at=to_text(self._clock.now()), crashes=1)
-        elif lane in self._blocked:
+        if lane in self._blocked:
             self._park(lane, event)
         elif lane in self._lanes:
             self._lanes[lane].append(event)
         else:
-            self._lanes[lane] = deque([event])
+            self._go_on(lane, deque([event]))
+
+    def _go_on(self, lane: Lane, waiting: deque[Event]) -> None:
+        """Let the first of these run next, if there is one; what comes before has ended."""
+        if not waiting:
+            return
+        if waiting[0].seq in self._suspects:
+            now = to_text(self._clock.now())
+            for event in waiting:  # the first one as due, which blocks the lane for the others
+                self._park(lane, event, next_at=now)
+        else:
+            self._lanes[lane] = waiting
             self._ready.append(lane)
 
     def _park(
@@ -318,6 +284,8 @@ class Engine:
         at = None if lane in self._blocked else next_at  # behind what is there
         if status == "waiting":
             self._blocked.add(lane)
+        if event.seq in self._suspects:
+            details["crashes"] = 1
         self._parked.append((lane[0], event.seq))
         self._parks.append(
             lambda tx: self._runs.park(tx, lane[0], event, next_at=at, status=status, **details)
@@ -326,67 +294,40 @@ class Engine:
     def _hand_out(self) -> None:
         if self._needs_quiet:
             return
-        while self._ready and self._workers.free() > 0 and not self._stopped.is_set():
-            lane = self._ready.popleft()
-            function = self._functions.get(lane[0])
-            if function is None:  # gone, and its file with it
-                for event in self._lanes.pop(lane):
-                    self._places.open[lane[0]].discard(event.seq)
-                continue
-            self._submit(function, self._lanes[lane][0], None)
+        while self._ready and self._attempts.free() > 0 and not self.is_stopping:
+            lane = self._ready[0]
+            event = self._lanes[lane][0]
+            self._running.add((lane[0], event.seq))
+            self._note()
+            self._attempts.begin(self._functions[lane[0]], event, None)
+            self._ready.popleft()
 
-    def _submit(self, function: Function, event: Event, run: Run | None) -> None:
-        logger = Logger(function.name)
-        limit_s = function.limit_s(self._limit_s)
-
-        def perform(call: Call) -> None:
-            ctx = Context(self._services, call, logger, event=event)
-            context.run(function.call, ctx, limit_s)
-
-        def done(outcome: Outcome) -> None:
-            lines = [*logger.lines, *([outcome.trace] if outcome.trace else [])]
-            self._results.put(
-                _Ended(
-                    function=function, event=event, run=run, outcome=outcome, log="\n".join(lines)
-                )
-            )
-            self._something.set()
-
-        if self._workers.submit(Call(function.name, perform, done, limit_s=limit_s)):
-            self._handed += 1
+    def _note(self) -> None:
+        """Note what runs, and what may have killed the last process and is not parked yet."""
+        self._lease.note({seq for _name, seq in self._running} | self._suspects)
 
     def _take_results(self) -> None:
-        while True:
-            try:
-                ended = self._results.get_nowait()
-            except queue.Empty:
-                return
-            self._handed -= 1
+        for ended in self._attempts.ended():
             if self._needs_quiet:
                 self._look_at = 0.0
-            if ended.outcome.error is not None:
-                _log.error(
-                    "%s failed for %s: %s%s",
-                    ended.function.name,
-                    ended.event.id,
-                    ended.outcome.error,
-                    f"\n{ended.outcome.trace}" if ended.outcome.trace else "",
-                )
             if ended.run is not None:
                 self._retried.append(ended)
             else:
                 self._first_ended(ended)
 
-    def _first_ended(self, ended: _Ended) -> None:
+    def _first_ended(self, ended: Ended) -> None:
         lane = (ended.function.name, ended.event.subject)
-        waiting = self._lanes.pop(lane)
+        self._running.discard((lane[0], ended.event.seq))
+        waiting = self._lanes.pop(lane, None)
+        if (
+            waiting is None
+        ):  # the function was taken away meanwhile; should it come back, it runs again
+            return
         waiting.popleft()
         self._ran.add(lane[0])
-        if ended.outcome.error is None:
+        if ended.error is None:
             self._places.open[lane[0]].discard(ended.event.seq)
-            if waiting:
-                self._lanes[lane] = waiting
-                self._ready.append(lane)
+            self._go_on(lane, waiting)
             return
         has_failed = ended.function.attempts <= 1
         self._park(
@@ -394,17 +335,15 @@ class Engine:
             ended.event,
             next_at=None if has_failed else self._next_at(1),
             attempts=1,
-            error=ended.outcome.error,
+            error=ended.error,
             log=ended.log,
             status="failed" if has_failed else "waiting",
         )
         if has_failed:
-            if waiting:
-                self._lanes[lane] = waiting
-                self._ready.append(lane)
-            return
-        for event in waiting:
-            self._park(lane, event)
+            self._go_on(lane, waiting)
+        else:
+            for event in waiting:
+                self._park(lane, event)
 
     def _next_at(self, attempts: int) -> str:
         pause_s = PAUSES_S[min(attempts, len(PAUSES_S)) - 1]
@@ -430,14 +369,17 @@ class Engine:
             ]
         self._parks, self._parked, self._retried = [], [], []
         self._places.written(moved, parked)
+        if self._suspects:
+            slowest = min(self._places.kept.values(), default=0)
+            self._suspects = {seq for seq in self._suspects if seq > slowest}
         self._ran.clear()
         self._blocked.difference_update(freed)
         if retried:
             self._is_alone = False
             self._look_at = 0.0
 
-    def _write_retried(self, tx: Transaction, ended: _Ended) -> None:
-        run, error = ended.run, ended.outcome.error
+    def _write_retried(self, tx: Transaction, ended: Ended) -> None:
+        run, error = ended.run, ended.error
         assert run is not None
         attempts = run.attempts + 1
         if error is None or attempts >= ended.function.attempts:
@@ -447,15 +389,15 @@ class Engine:
 
     def _begin_due(self) -> None:
         """Try again what is to be tried by now, its attempt written down before it begins."""
-        room = self._workers.free()
-        if room <= 0 or not self._functions or self._stopped.is_set():
+        room = self._attempts.free()
+        if room <= 0 or not self._functions or self.is_stopping:
             return
         with self._database.read() as snapshot:
             due = self._runs.due(snapshot, "function", [*self._functions], limit=room)
         suspects = [run for run in due if run.crashes]
         self._needs_quiet = bool(suspects)
         if suspects:
-            if self._handed:  # alone means alone: what runs comes to its end first
+            if self._attempts.handed:  # alone means alone: what runs comes to its end first
                 return
             due, self._is_alone = suspects[:1], True
         if not due:
@@ -465,14 +407,15 @@ class Engine:
                 self._runs.begin(tx, run.id)
         for run in due:
             assert run.event is not None
-            self._submit(self._functions[run.name], run.event, run)
+            self._attempts.begin(self._functions[run.name], run.event, run)
 
-    def _complain(self, error: Exception) -> None:
-        if self._fails:
-            return
-        self._fails = True
-        if isinstance(error, BakendError):
-            hint = f" ({error.hint})" if error.hint else ""
-            _log.warning("Functions wait, and will catch up: %s%s", error.message, hint)
-        else:
-            _log.error("Functions wait, and will try again", exc_info=error)
+    def _warn_of_those_behind(self) -> None:
+        """Name those that keep the log long: one that is gone, does not load, or never catches up."""
+        with self._database.read() as snapshot:
+            behind = self._places.behind(snapshot, self._max_rows)
+        for name in behind:
+            if name not in self._behind:
+                _log.warning(
+                    "%s is more than %d events behind, which are kept for it", name, self._max_rows
+                )
+        self._behind = behind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from bakend.database.transaction import Transaction
+from bakend.database.transaction import Snapshot, Transaction
 from bakend.events.log import EventLog
 from bakend.functions.registry import Function
 
@@ -65,10 +65,15 @@ class Places:
         self._note_slowest(tx)
 
     def drop(self, names: Iterable[str]) -> None:
-        """Let go of functions that are gone; what of them is open still comes to its end."""
+        """Let go of functions that are gone; their places stay where they are written down."""
         for name in names:
-            if not self.open[name]:
-                del self.taken[name], self.kept[name], self.open[name]
+            del self.taken[name], self.kept[name], self.open[name]
+
+    def behind(self, snapshot: Snapshot, most: int) -> list[str]:
+        """Return the functions that keep more events from being trimmed than so many."""
+        end = self._events.end(snapshot)
+        rows = snapshot.all("SELECT name FROM _functions WHERE seq < ? ORDER BY seq", (end - most,))
+        return [row["name"] for row in rows]
 
     def place(self, name: str, parked: Parked = ()) -> int:
         """Return up to where a function is done, once what is to be parked has been."""

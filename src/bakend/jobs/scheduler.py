@@ -17,16 +17,15 @@ from typing import Any, Final
 from bakend.clock import Clock, to_text
 from bakend.database.connection import Database
 from bakend.database.transaction import Transaction
-from bakend.errors import BakendError, NotFoundError
+from bakend.errors import NotFoundError
+from bakend.events.event import Draft, job_ran
 from bakend.jobs.declare import Job, Jobs
 from bakend.structs import Struct
 from bakend.usercode import context
 from bakend.usercode.context import Context, Logger, Services
 from bakend.usercode.runs import Run, Runs
+from bakend.usercode.stepper import LOOK_S, Stepper
 from bakend.usercode.workers import Call, Outcome, Workers
-
-LOOK_S: Final = 1.0
-"""How long a request of another process may go unseen."""
 
 _log: Final = logging.getLogger("bakend.jobs")
 
@@ -38,7 +37,7 @@ class _Ended(Struct, kw_only=True):
     log: str
 
 
-class Scheduler:
+class Scheduler(Stepper):
     """Lets jobs run.
 
     Thread: `start`, `stop` on the main thread; `use`, `request`, `listed` on any; all else on
@@ -55,6 +54,7 @@ class Scheduler:
         clock: Clock,
         limit_s: float,
         may_run: Callable[[], bool],
+        tell: Callable[[Draft], None],
     ) -> None:
         """Take the parts; nothing runs yet.
 
@@ -66,28 +66,28 @@ class Scheduler:
             clock: Where time comes from.
             limit_s: How long an attempt may take, where the job does not say so.
             may_run: Whether no other process runs jobs of this project.
+            tell: Told of each run as it begins and ends.
         """
+        super().__init__(clock, name="bakend-scheduler", what="Jobs")
         self._database = database
         self._runs = runs
         self._workers = workers
         self._services = services
-        self._clock = clock
         self._limit_s = limit_s
         self._may_run = may_run
+        self._tell = tell
         self._wanted: Jobs | None = None
         self._jobs: dict[str, Job] = {}
         self._next: dict[str, datetime] = {}
         self._active: set[str] = set()
         """Jobs that run, or wait for another attempt."""
+        self._begun: dict[str, datetime] = {}
+        """When each run of those had its first attempt."""
         self._handed = 0
         self._results: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
         self._unwritten: list[_Ended] = []
-        self._something = threading.Event()
-        self._stopped = threading.Event()
         self._lock = threading.Lock()
-        self._fails = False
         self._is_recovered = False
-        self._thread = threading.Thread(target=self._run, name="bakend-scheduler", daemon=True)
 
     # On any thread.
 
@@ -95,25 +95,14 @@ class Scheduler:
         """Let these jobs run from now on; what runs already comes to its end."""
         with self._lock:
             self._wanted = jobs
-        self._something.set()
+        self.wake()
 
     def request(self, name: str) -> str:
         """Ask for a run of a job, now; return the run's id."""
         with self._database.write() as tx:
             run_id = self._runs.request(tx, name)
-        self._something.set()
+        self.wake()
         return run_id
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Begin nothing more."""
-        self._stopped.set()
-        self._something.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def finish(self) -> None:
         """Write down how runs ended; after `stop`, when no worker runs any more."""
@@ -129,19 +118,6 @@ class Scheduler:
         return not (self._handed or self._results.qsize() or self._unwritten)
 
     # On `bakend-scheduler`.
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            self._something.clear()
-            try:
-                self.step()
-            except Exception as error:  # noqa: BLE001  the thread has to outlive a full disk
-                self._complain(error)
-                self._clock.wait(self._stopped, LOOK_S)
-                continue
-            self._fails = False
-            if self._results.empty() and not self._stopped.is_set():
-                self._clock.wait(self._something, self._pause_s())
 
     def step(self) -> None:
         """Write down what has ended, and begin what is due."""
@@ -160,7 +136,7 @@ class Scheduler:
         self._begin_due()
         self._begin_asked()
 
-    def _pause_s(self) -> float:
+    def pause_s(self) -> float:
         if not self._next:
             return LOOK_S
         left = min(self._next.values()) - self._clock.now()
@@ -192,7 +168,7 @@ class Scheduler:
     def _begin_due(self) -> None:
         now = self._clock.now()
         for name, at in list(self._next.items()):
-            if at > now or self._stopped.is_set():
+            if at > now or self.is_stopping:
                 continue
             self._next[name] = self._jobs[name].schedule.after(now)
             if name in self._active:
@@ -203,7 +179,7 @@ class Scheduler:
 
     def _begin_asked(self) -> None:
         room = self._workers.free()
-        if room <= 0 or self._stopped.is_set():
+        if room <= 0 or self.is_stopping:
             return
         with self._database.read() as snapshot:
             asked = self._runs.due(snapshot, "job", [*self._jobs], limit=100)
@@ -229,10 +205,13 @@ class Scheduler:
         def done(outcome: Outcome) -> None:
             lines = [*filter(None, [run.log]), *logger.lines, *filter(None, [outcome.trace])]
             self._results.put(_Ended(job=job, run=run, outcome=outcome, log="\n".join(lines)))
-            self._something.set()
+            self.wake()
 
         if self._workers.submit(Call(f"job {job.name}", perform, done, limit_s=limit_s)):
             self._handed += 1
+            if run.id not in self._begun:
+                self._begun[run.id] = self._clock.now()
+                self._tell(_told("started", job, run))
 
     def _write_results(self) -> None:
         while True:
@@ -255,6 +234,7 @@ class Scheduler:
             ended = self._unwritten.pop(0)
             if is_over:
                 self._active.discard(ended.job.name)
+                self._tell_end(ended)
 
     def _write(self, tx: Transaction, ended: _Ended) -> bool:
         """Write down how an attempt ended; return whether it was the last one."""
@@ -266,14 +246,28 @@ class Scheduler:
         self._runs.end(tx, ended.run, error=error, log=ended.log)
         return True
 
-    def _complain(self, error: Exception) -> None:
-        if self._fails:
-            return
-        self._fails = True
-        if isinstance(error, BakendError):
-            _log.warning("Jobs wait: %s", error.message)
+    def _tell_end(self, ended: _Ended) -> None:
+        took = self._clock.now() - self._begun.pop(ended.run.id)
+        more: dict[str, Any] = {
+            "durationMs": round(took.total_seconds() * 1_000),
+            "attempt": ended.run.attempts + 1,
+        }
+        error = ended.outcome.error
+        if error is None:
+            self._tell(_told("completed", ended.job, ended.run, **more))
         else:
-            _log.error("Jobs wait, and are looked at again", exc_info=error)
+            self._tell(_told("failed", ended.job, ended.run, error=error, **more))
+
+
+def _told(action: str, job: Job, run: Run, **more: Any) -> Draft:
+    return job_ran(
+        action,
+        name=job.name,
+        file_path=job.file,
+        schedule=job.schedule.text,
+        run_id=run.id,
+        **more,
+    )
 
 
 def listed(jobs: Jobs, now: datetime) -> list[dict[str, Any]]:

@@ -11,9 +11,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from bakend.clock import to_text
 from bakend.collections.definition import Collection
 from bakend.database.transaction import Snapshot
 from bakend.errors import BakendError
+from bakend.events.event import Draft, Event
+from bakend.ids import new_id
 from bakend.realtime import messages
 from bakend.realtime.channels import covering
 from bakend.realtime.hub import FindCollection, Hub, Told, tell
@@ -184,6 +187,24 @@ class Desk:
                     line.catching_up.hold(event.seq, covering(event.type), text)
             self._position = event.seq
         return len(events) == BATCH
+
+    def tell(self, draft: Draft) -> None:
+        """Tell an event that is not in the log, to who is there; also to those that catch up."""
+        event = Event(
+            seq=0,
+            id=new_id("evt"),
+            type=draft.type,
+            source=draft.source,
+            at=to_text(self._parts.clock.now()),
+            subject=draft.subject,
+            actor=None,
+            by_admin=False,
+            depth=0,
+            payload=dict(draft.payload),
+            before=None,
+        )
+        for client_id, text in self._hub.fan_out(event, lambda _name: None):
+            self._lines[client_id].send(text)
 
     def _finder(self, snapshot: Snapshot) -> FindCollection:
         tables = self._parts.catalog.state(snapshot).tables

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
 from bakend.errors import BakendError, PermissionDeniedError, UnavailableError
+from bakend.events.event import Draft
 from bakend.realtime.parts import Arrival, Parts
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ _log = logging.getLogger("bakend.realtime")
 class Realtime:
     """Takes connections, and hands them to the thread that serves them.
 
-    Thread: `may_take` and `take` on the server's loop; `stop` on the main thread, after it.
+    Thread: `may_take` and `take` on the server's loop; `tell` on any; `stop` on the main thread, after
+    it.
     """
 
     def __init__(self, parts: Parts, *, max_connections: int) -> None:
@@ -76,6 +78,12 @@ class Realtime:
             loop = self._loop
         if loop is not None:
             loop.wake()
+
+    def tell(self, draft: Draft) -> None:
+        """Tell an event that is not in the log, if anybody is connected."""
+        loop = self._loop
+        if loop is not None:
+            loop.tell(draft)
 
     def stop(self) -> None:
         """Send what is committed, close each connection, and end the thread."""

@@ -27,6 +27,7 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from bakend.events.event import Draft
 from bakend.ids import new_id
 from bakend.realtime.desk import Desk, Page
 from bakend.realtime.parts import Arrival, Parts
@@ -296,6 +297,10 @@ class Loop:
         if not self._is_woken:  # many commits, one look
             self._is_woken = True
             self._soon(self._look)
+
+    def tell(self, draft: Draft) -> None:
+        """Tell an event that is not in the log."""
+        self._soon(lambda: self.desk.tell(draft))
 
     def stop(self) -> None:
         """Send what is committed, close every connection, and let `run` return."""

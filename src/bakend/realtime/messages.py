@@ -139,8 +139,8 @@ def limit_reached() -> MessageError:
 
 
 def event(seq: int, content: dict[str, Any]) -> str:
-    """Return what tells of an event."""
-    return wire.encode({"type": "event", "seq": seq, "event": content})
+    """Return what tells of an event; only those of the log have a number."""
+    return wire.encode({"type": "event", **({"seq": seq} if seq else {}), "event": content})
 
 
 def _of_channel(kind: str, channel: str, seq: int | None) -> str:

@@ -26,7 +26,7 @@ from bakend.structs import Struct
 
 STATUSES: Final = ("waiting", "running", "completed", "failed")
 KEPT: Final = 200
-"""Ended runs that are kept of each function and job."""
+"""Completed runs that are kept of each function and job, and failed ones besides."""
 
 _SELECT: Final = "SELECT * FROM _runs"
 
@@ -166,6 +166,8 @@ class Runs:
                 log,
             ),
         )
+        if status == "failed":
+            self._trim(tx, "function", name, status)
 
     def begin(self, tx: Transaction, run_id: str) -> None:
         """Note that an attempt begins, before it does."""
@@ -192,7 +194,7 @@ class Runs:
         )
         if run.subject is not None:
             self.free_lane(tx, run.name, run.subject)
-        self._trim(tx, run.kind, run.name)
+        self._trim(tx, run.kind, run.name, status)
 
     def free_lane(self, tx: Transaction, name: str, subject: str) -> None:
         """Let the next event of a record be tried, if none before it still is."""
@@ -291,12 +293,12 @@ class Runs:
         )
         return at
 
-    def _trim(self, tx: Transaction, kind: str, name: str) -> None:
+    def _trim(self, tx: Transaction, kind: str, name: str, status: str) -> None:
+        """Let the oldest go of those that ended so; no success takes a failure's place."""
         tx.execute(
             "DELETE FROM _runs WHERE id IN (SELECT id FROM _runs WHERE kind = ? AND name = ?"
-            " AND status IN ('completed', 'failed') ORDER BY created_at DESC, rowid DESC"
-            " LIMIT -1 OFFSET ?)",
-            (kind, name, KEPT),
+            " AND status = ? ORDER BY created_at DESC, rowid DESC LIMIT -1 OFFSET ?)",
+            (kind, name, status, KEPT),
         )
 
 
