@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from manager import manager
 
+from bakend.database.migrations import NEWEST
+
+import original
+from manager import manager
 from processes import bak, make_project, running_server, start_server, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -46,6 +49,36 @@ def test_it_says_when_it_serves_and_when_it_stops(tmp_path: Path) -> None:
             assert server.stop() == 0
 
             assert "STOPPING=1" in systemd.lines
+
+
+def test_a_migration_is_told_and_gets_its_time(tmp_path: Path) -> None:
+    """Its status says from which schema to which, and more time is asked for before anything is done."""
+    (tmp_path / "app").mkdir()
+    original.make_project(tmp_path / "app")
+    with manager(tmp_path / "n") as systemd:
+        environ = {"NOTIFY_SOCKET": systemd.address}
+        with running_server(tmp_path / "app", environ=environ):
+            systemd.wait_for("READY=1")
+        lines = systemd.lines
+    migrating = lines.index(f"STATUS=Database: migrating from schema 3 to {NEWEST}")
+    copied = next(n for n, line in enumerate(lines) if line.startswith("STATUS=Database: copied"))
+
+    assert migrating < copied < lines.index("READY=1")
+    assert "EXTEND_TIMEOUT_USEC=30000000" in lines
+    assert "WATCHDOG=1" not in lines  # nobody waits for it
+
+
+def test_a_start_without_a_migration_asks_for_no_time(tmp_path: Path) -> None:
+    """A module of the project that hangs on import must run into the limit of the unit."""
+    make_project(tmp_path / "app")
+    with manager(tmp_path / "n") as systemd:
+        with running_server(tmp_path / "app"):
+            pass  # makes the database
+        with running_server(tmp_path / "app", environ={"NOTIFY_SOCKET": systemd.address}):
+            systemd.wait_for("READY=1")
+        lines = systemd.lines
+
+    assert not [line for line in lines if line.startswith("EXTEND")]
 
 
 def test_a_socket_that_was_passed_is_served(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ class Manager:
 
     @property
     def lines(self) -> list[str]:
-        """Every line that was sent so far, in its order."""
+        """Every line that was sent so far, in its order; within the block of `manager`."""
         with contextlib.suppress(BlockingIOError):
             while True:
                 self._lines += self._sock.recv(65_536).decode().split("\n")

@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
-from manager import manager
 
 from bakend.clock import SystemClock
 from bakend.systemd.notify import Notifier
+
+from manager import manager
 
 
 def notifier(**environ: str) -> Notifier:
