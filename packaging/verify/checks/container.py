@@ -71,7 +71,7 @@ class Container:
     def stop(self) -> float:
         """Stop it as an engine does, by SIGTERM; return how long it took. The exit code must be 0."""
         began = time.monotonic()
-        self._engine.do("stop", "-t", "35", self.name)
+        self._engine.do("stop", "-t", "60", self.name)
         try:
             code = self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
@@ -134,7 +134,7 @@ def by_the_guide(lab: Lab) -> str:
             expect(before in script, f"the guide has no {before}")
             script = script.replace(before, after)
         script = re.sub(
-            r"(--name|logs|exec|--interactive|-t 35|rm) bakend\b", rf"\1 {name}", script
+            r"(--name|logs|exec|--interactive|-t 60|rm) bakend\b", rf"\1 {name}", script
         )
         expect(not re.search(r" bakend(\s|$)", script), f"a name of others is left: {script}")
         try:

@@ -167,9 +167,13 @@ def _podman(bak: Path, cache: Path, place: Path) -> Iterator[Containers]:
     tree = roots.debian("bookworm", cache)
     image = "localhost/bakend-verify"
     try:
-        container = must(*buildah, "from", "scratch").strip()
-        must(*buildah, "copy", "--quiet", container, str(tree), "/")
-        must(*buildah, "commit", "--quiet", container, BASE)
+        try:
+            container = must(*buildah, "from", "scratch").strip()
+            must(*buildah, "copy", "--quiet", container, str(tree), "/")
+            must(*buildah, "commit", "--quiet", container, BASE)
+            must(*podman, "run", *LIMITS, "--rm", "--network=host", BASE, "/bin/true")
+        except Failed as failed:
+            raise NotRun(f"no container can be run here: {failed}") from None
         options = ("--isolation=chroot", "--pull=never", "--format=docker")
         must(*buildah, *_build(image, options), str(_context(bak, place)))
         yield Containers("podman", podman, LIMITS, image)
