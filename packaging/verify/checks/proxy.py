@@ -52,8 +52,10 @@ def nginx(lab: Lab) -> str:
             output=os.open(host.at("/srv/output"), os.O_WRONLY | os.O_CREAT),
         )
         _prove(port, has_tls=True)
-        log = host.at("/srv/access.log").read_text()
-    expect("/api/realtime" in log and TOKEN not in log, f"its log: {log[-300:]}")
+        log = host.at("/srv/access.log")
+        # A WebSocket gets its line when it has ended.
+        wait_until(lambda: "/api/realtime" in log.read_text(), 30, "a line for the WebSocket")
+        expect(TOKEN not in log.read_text(), f"its log: {log.read_text()[-300:]}")
     return version
 
 
