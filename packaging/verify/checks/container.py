@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,8 @@ from typing import Final
 from verify.catalog import full
 from verify.checks.bare import use
 from verify.checks.packages import IMPORT
-from verify.hosts.containers import Containers, must, unused_name
+from verify.hosts.containers import ROOT, Containers, must, unused_name
+from verify.hosts.debian import tool
 from verify.hosts.guides import shell_blocks
 from verify.hosts.http import ask, free_port, want
 from verify.hosts.network import CERTIFICATES, passed_on
@@ -150,6 +152,21 @@ def _asks(port: int) -> str:
     """Return a command of the shell that ends well when somebody listens."""
     program = f'import socket; socket.create_connection(("127.0.0.1", {port}))'
     return f"{shlex.quote(sys.executable)} -c {shlex.quote(program)} 2>/dev/null"
+
+
+@full
+def compose_file(_lab: Lab) -> str:
+    """Compose takes docker/compose.yaml; it has no secret, and is hardened as the guide says."""
+    docker = shutil.which("docker")
+    words = [docker or "docker", "compose"]
+    if docker is None or subprocess.run([*words, "version"], capture_output=True).returncode != 0:
+        words = [tool("docker-compose", "docker-compose")]
+    place = ROOT / "docker" / "compose.yaml"
+    said = must(*words, "--file", str(place), "config")
+    for line in ("read_only: true", "- ALL", "no-new-privileges:true", "/data", "8080"):
+        expect(line in said, f"it has no {line}: {said}")
+    expect("secret" not in said.lower(), f"it has a secret: {said}")
+    return " ".join(Path(word).name for word in words)
 
 
 @full

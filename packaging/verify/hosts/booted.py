@@ -37,6 +37,20 @@ BOOT: Final = (
 )
 
 
+# A control group of its own: two hosts in one would end each other's processes.
+APART: Final = """
+name=$1
+shift
+while [ "$1" != -- ]; do
+    mkdir "$1/$name"
+    echo $$ > "$1/$name/cgroup.procs"
+    shift
+done
+shift
+exec "$@"
+"""
+
+
 @contextlib.contextmanager
 def booted(tree: Path, label: str) -> Iterator[Host]:
     """Yield a tree as a host that runs.
@@ -47,9 +61,21 @@ def booted(tree: Path, label: str) -> Iterator[Host]:
     require_root("a host of its own")
     nspawn, nsenter = tool("systemd-nspawn", "systemd-container"), tool("nsenter", "util-linux")
     chroot = tool("chroot", "coreutils")
+    group, places = f"bakend-verify-{os.getpid()}", _control_groups()
     with tempfile.TemporaryFile() as console:
         machine = subprocess.Popen(
-            [nspawn, f"--directory={tree}", *BOOT],
+            [
+                "/bin/sh",
+                "-euc",
+                APART,
+                "sh",
+                group,
+                *places,
+                "--",
+                nspawn,
+                f"--directory={tree}",
+                *BOOT,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=subprocess.STDOUT,
@@ -75,6 +101,8 @@ def booted(tree: Path, label: str) -> Iterator[Host]:
             except subprocess.TimeoutExpired:
                 machine.kill()
                 machine.wait()
+            for place in places:
+                _remove_group(Path(place, group))
 
 
 def _leader(machine: subprocess.Popen[bytes], console: IO[bytes]) -> int:
@@ -119,6 +147,29 @@ def _wait_booted(host: Host, machine: subprocess.Popen[bytes], console: IO[bytes
     done = host.run("/usr/bin/systemd-run", "--quiet", "--wait", *SANDBOX, "/bin/true")
     if done.returncode != 0:
         raise NotRun(f"services cannot be hardened here: {done.stderr.strip()}")
+
+
+def _control_groups() -> list[str]:
+    """Return where systemd may keep its groups: version 2, and its own of version 1."""
+    mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    return [
+        place
+        for _, place, kind, options, *_ in mounts
+        if kind == "cgroup2" or (kind == "cgroup" and "name=systemd" in options.split(","))
+    ]
+
+
+def _remove_group(group: Path) -> None:
+    """Remove a control group with those below it, once all of their processes are gone."""
+
+    def is_gone() -> bool:
+        for folder, _, _ in os.walk(group, topdown=False):
+            with contextlib.suppress(OSError):
+                Path(folder).rmdir()
+        return not group.exists()
+
+    with contextlib.suppress(Failed):  # what is left there holds nothing
+        wait_until(is_gone, 5, "an empty control group")
 
 
 def _children(pid: int) -> list[str]:
