@@ -31,6 +31,7 @@ SUBJECTS: Final = (
     "packages",
     "container",
     "proxy",
+    "programs",
     "browser",
 )
 

@@ -401,6 +401,7 @@ class App:
             if self._programs is None:
                 from bakend.programs import Programs  # most projects have none
                 from bakend.usercode.context import Services
+                from bakend.usercode.tasks import TaskQueue
 
                 services = Services(
                     clock=self._clock,
@@ -410,6 +411,7 @@ class App:
                     settings=self._settings,
                     secrets=self._secrets,
                     find_user=self._users.find,
+                    tasks=TaskQueue(self._runs, clock=self._clock),
                 )
                 self._programs = Programs(
                     self._project,
@@ -421,11 +423,13 @@ class App:
                     settings=self._settings,
                     tell=self._realtime.tell,
                 )
+                self._packages.put_on_path()
+                self.records.hooks = self._programs.before
             return self._programs
 
     def _warnings(self) -> list[str]:
         """Return what should be looked at, for `/health`."""
-        given_up = 0 if self._programs is None else len(self._programs.workers.given_up)
+        given_up = 0 if self._programs is None else len(self._programs.given_up)
         if given_up < GIVEN_UP_MANY:
             return []
         return [f"{given_up} runs of functions never ended; their threads stay until a restart"]
@@ -434,6 +438,8 @@ class App:
         """Tell whether there are functions or jobs, or were: then their places must not stay."""
         with self.database.read() as snapshot:
             if snapshot.one("SELECT 1 FROM _functions") is not None:
+                return True
+            if self._runs.waiting_names(snapshot, "task"):
                 return True
         return any(
             next((self._project / folder).rglob(pattern), None) is not None

@@ -33,6 +33,7 @@ USAGE: Final = 2
 NO_ANSWER: Final = 69
 DAMAGED: Final = 70
 """Given by packaging/head/main.c: Python may not even start then."""
+WRONG_PROJECT: Final = 78
 
 EXIT_CODES: Final[dict[type[BakendError], int]] = {
     SchemaTooNewError: 65,
@@ -41,8 +42,8 @@ EXIT_CODES: Final[dict[type[BakendError], int]] = {
     NotWritableError: 73,
     StorageFullError: 73,
     DatabaseBusyError: 75,
-    SettingsError: 78,
-    DefinitionError: 78,
+    SettingsError: WRONG_PROJECT,
+    DefinitionError: WRONG_PROJECT,
 }
 
 
