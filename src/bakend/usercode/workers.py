@@ -210,6 +210,11 @@ class Workers:
         with self._condition:
             return self._count - len(self._running) - len(self._waiting)
 
+    def busy(self) -> int:
+        """Return how many calls run, or wait for a thread."""
+        with self._condition:
+            return len(self._running) + len(self._waiting)
+
     def left_behind(self) -> int:
         """Return how many threads were given up and still have not ended."""
         with self._condition:
