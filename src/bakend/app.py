@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -24,12 +24,8 @@ from bakend.api.dashboard import assets
 from bakend.api.errors import Headers
 from bakend.api.health import Looks
 from bakend.audit import Audit
-from bakend.auth.authenticator import Authenticator
-from bakend.auth.keys import derive
+from bakend.auth.parts import build
 from bakend.auth.passwords import Passwords
-from bakend.auth.sessions import SessionStore
-from bakend.auth.throttle import Throttle, limits_of
-from bakend.auth.users import UserStore
 from bakend.backups import swapping
 from bakend.clock import Clock
 from bakend.collections.catalog import Catalog
@@ -45,7 +41,6 @@ from bakend.events.bus import Bus
 from bakend.events.event import Draft
 from bakend.events.log import EventLog
 from bakend.housekeeping import Chore, Housekeeper
-from bakend.ids import new_secret
 from bakend.logs import Recent, none_kept
 from bakend.metrics import Metrics
 from bakend.pruning import Pruning
@@ -134,17 +129,19 @@ class App:
             self.catalog,
             changed=self.export.write_back if settings.collections_write_back else None,
         )
+        passwords = passwords or Passwords()
+        auth = build(self.database, settings, passwords, clock=clock, first_admin=first_admin)
+        self._users, self._sessions, self._throttle = auth.users, auth.sessions, auth.throttle
+        self.authenticator, self._link_key = auth.authenticator, auth.link_key
         self.audit = Audit(
             self.database,
             self.event_log,
             clock=clock,
             retention_s=settings.audit_retention_s,
-            email_of=UserStore().email_of,
+            email_of=self._users.email_of,
         )
         self._runs = Runs(clock=clock)
         self._patterns = PatternRunner()
-        passwords = passwords or Passwords()
-        self._build_authentication(first_admin, passwords, clock)
         blobs = Blobs(settings.storage, clock=clock, grace_s=settings.storage_grace_time_s)
         self._use_lock = UseLock(settings.database)
         self.upkeep = Upkeep(
@@ -231,35 +228,6 @@ class App:
         self._server: Server | None = None
         self._is_stopped = False
         self._programs_lock = threading.Lock()
-
-    def _build_authentication(
-        self, first_admin: str | None, passwords: Passwords, clock: Clock
-    ) -> None:
-        settings = self._settings
-        # Short commands have no secret, and sign nothing that anybody sees.
-        secret = settings.auth_jwt_secret.reveal() if settings.auth_jwt_secret else new_secret()
-        self._link_key = derive(secret, "file-links")
-        self._users = UserStore()
-        self._sessions = SessionStore(
-            clock=clock,
-            ttl_s=settings.auth_refresh_token_ttl_s,
-            key=derive(secret, "refresh-tokens"),
-        )
-        self._throttle = Throttle(
-            clock,
-            limits_of(settings),
-        )
-        self.authenticator = Authenticator(
-            self.database,
-            self._users,
-            self._sessions,
-            passwords,
-            self._throttle,
-            clock=clock,
-            secret=secret,
-            access_ttl_s=settings.auth_access_token_ttl_s,
-            first_admin=first_admin,
-        )
 
     def open(self, *, writes: bool = True, report: Callable[[str], None] = _log.info) -> None:
         """Open the database, bring it to the newest schema, and repair what its collections lack.
