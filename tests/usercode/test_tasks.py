@@ -401,4 +401,4 @@ def test_a_database_of_schema_6_keeps_its_runs(tmp_path: Path) -> None:
         project.load_programs()
         project.run_pending()
         assert seen(project) == ["again"]
-    assert (tmp_path / "backups" / "bakend-before-schema-7.db").exists()
+    assert len(list((tmp_path / "backups").glob("bakend-before-schema-7-*.db"))) == 1
