@@ -14,7 +14,7 @@ SOURCE: Final = Path(__file__).parent.parent / "src" / "bakend"
 LAYERS: Final = (
     ("bedrock", ("structs",)),
     ("ground", ("version", "executable", "errors", "clock", "ids", "paths", "dashboard")),
-    ("words", ("wire", "settings", "logs", "metrics", "events.event")),
+    ("words", ("wire", "settings", "logs", "metrics", "events.event", "systemd")),
     ("data", ("database",)),
     ("log", ("events.log", "events.bus")),
     ("nouns", ("auth", "collections", "storage")),

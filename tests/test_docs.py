@@ -126,12 +126,10 @@ def test_every_document_is_in_the_index() -> None:
 
 
 def test_decisions_are_numbered_and_complete() -> None:
-    """A decision says why, what, what follows and whether it holds; no number is used twice."""
+    """A decision says why, what, what follows and whether it holds; no number is left out."""
     paths = sorted((ROOT / "docs" / "adr").glob("*.md"))
 
-    numbers = [path.name[:5] for path in paths]
-    assert all(re.fullmatch(r"\d{4}-", number) for number in numbers)
-    assert len(set(numbers)) == len(numbers)
+    assert [path.name[:5] for path in paths] == [f"{n:04}-" for n in range(1, len(paths) + 1)]
     for path in paths:
         parts = re.findall(r"^## (.+)$", text_of(path), re.MULTILINE)
         assert (path.name, parts) == (path.name, ["Context", "Decision", "Consequences", "Status"])

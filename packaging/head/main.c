@@ -242,9 +242,13 @@ static struct sigaction before_us[CRASH_COUNT];
 
 static void crashed(int number) {
     require_intact();
-    /* Not the payload's fault: to whoever was here before us, faulthandler or the kernel. */
-    for (int i = 0; i < CRASH_COUNT; i++)
-        if (CRASHES[i] == number) sigaction(number, &before_us[i], NULL);
+    /* Not the payload's fault: to whoever was here before us, faulthandler or the kernel. The first
+       of them found us there and hands it back when it is through: then it is the kernel's. */
+    for (int i = 0; i < CRASH_COUNT; i++) {
+        if (CRASHES[i] != number) continue;
+        sigaction(number, &before_us[i], NULL);
+        before_us[i] = (struct sigaction){.sa_handler = SIG_DFL};
+    }
     raise(number);
 }
 

@@ -7,13 +7,15 @@ import platform
 import struct
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 from verify.hosts import roots
+from verify.hosts.booted import booted
+from verify.hosts.containers import Containers, containers
 from verify.hosts.host import Host, here, in_tree
 from verify.outcome import NotRun
 
@@ -29,6 +31,15 @@ class Lab:
     """The file to prove."""
     cache: Path
     """Where Debian trees are kept."""
+
+    keeping: ExitStack = field(default_factory=ExitStack)
+    """What several checks use; its owner closes it at the end of the run."""
+
+    @cached_property
+    def engine(self) -> Containers:
+        """What runs containers, with the image of the file; built when it is first asked for."""
+        self.require_native()
+        return self.keeping.enter_context(containers(self.bak, self.cache))
 
     @property
     def dist(self) -> Path:
@@ -49,6 +60,14 @@ class Lab:
         self.require_native()
         tree = roots.debian(suite, self.cache)
         with in_tree(tree, f"bare {suite}", has_proc=has_proc) as host:
+            host.install(self.bak)
+            yield host
+
+    @contextmanager
+    def booted(self, suite: str = "bookworm") -> Iterator[Host]:
+        """Yield a Debian without Python that systemd has booted, thrown away afterwards."""
+        self.require_native()
+        with booted(roots.bootable(suite, self.cache), f"booted {suite}") as host:
             host.install(self.bak)
             yield host
 

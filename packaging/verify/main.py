@@ -76,9 +76,10 @@ def main(arguments: Sequence[str]) -> int:
     say(f"{lab.bak}  sha256 {proven}")
     outcomes = []
     try:
-        for check in checks:
-            outcomes.append(run(check, lab))
-            say(report.line(outcomes[-1]))
+        with lab.keeping:
+            for check in checks:
+                outcomes.append(run(check, lab))
+                say(report.line(outcomes[-1]))
     except KeyboardInterrupt:
         return 130
     if file_digest(lab.bak) != proven:

@@ -7,8 +7,9 @@ looked up. Opening goes in the order of the layers, closing in the other.
 from __future__ import annotations
 
 import logging
+import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -23,12 +24,8 @@ from bakend.api.dashboard import assets
 from bakend.api.errors import Headers
 from bakend.api.health import Looks
 from bakend.audit import Audit
-from bakend.auth.authenticator import Authenticator
-from bakend.auth.keys import derive
+from bakend.auth.parts import build
 from bakend.auth.passwords import Passwords
-from bakend.auth.sessions import SessionStore
-from bakend.auth.throttle import Throttle, limits_of
-from bakend.auth.users import UserStore
 from bakend.backups import swapping
 from bakend.clock import Clock
 from bakend.collections.catalog import Catalog
@@ -44,14 +41,13 @@ from bakend.events.bus import Bus
 from bakend.events.event import Draft
 from bakend.events.log import EventLog
 from bakend.housekeeping import Chore, Housekeeper
-from bakend.ids import new_secret
 from bakend.logs import Recent, none_kept
 from bakend.metrics import Metrics
 from bakend.pruning import Pruning
 from bakend.realtime.front import Realtime
 from bakend.realtime.parts import Parts as RealtimeParts
 from bakend.records.store import RecordStore
-from bakend.server.serve import Server
+from bakend.server.serve import Server, Supervisor
 from bakend.settings import Settings
 from bakend.storage.blobs import Blobs
 from bakend.storage.files import FileStore
@@ -133,17 +129,19 @@ class App:
             self.catalog,
             changed=self.export.write_back if settings.collections_write_back else None,
         )
+        passwords = passwords or Passwords()
+        auth = build(self.database, settings, passwords, clock=clock, first_admin=first_admin)
+        self._users, self._sessions, self._throttle = auth.users, auth.sessions, auth.throttle
+        self.authenticator, self._link_key = auth.authenticator, auth.link_key
         self.audit = Audit(
             self.database,
             self.event_log,
             clock=clock,
             retention_s=settings.audit_retention_s,
-            email_of=UserStore().email_of,
+            email_of=self._users.email_of,
         )
         self._runs = Runs(clock=clock)
         self._patterns = PatternRunner()
-        passwords = passwords or Passwords()
-        self._build_authentication(first_admin, passwords, clock)
         blobs = Blobs(settings.storage, clock=clock, grace_s=settings.storage_grace_time_s)
         self._use_lock = UseLock(settings.database)
         self.upkeep = Upkeep(
@@ -231,41 +229,13 @@ class App:
         self._is_stopped = False
         self._programs_lock = threading.Lock()
 
-    def _build_authentication(
-        self, first_admin: str | None, passwords: Passwords, clock: Clock
-    ) -> None:
-        settings = self._settings
-        # Short commands have no secret, and sign nothing that anybody sees.
-        secret = settings.auth_jwt_secret.reveal() if settings.auth_jwt_secret else new_secret()
-        self._link_key = derive(secret, "file-links")
-        self._users = UserStore()
-        self._sessions = SessionStore(
-            clock=clock,
-            ttl_s=settings.auth_refresh_token_ttl_s,
-            key=derive(secret, "refresh-tokens"),
-        )
-        self._throttle = Throttle(
-            clock,
-            limits_of(settings),
-        )
-        self.authenticator = Authenticator(
-            self.database,
-            self._users,
-            self._sessions,
-            passwords,
-            self._throttle,
-            clock=clock,
-            secret=secret,
-            access_ttl_s=settings.auth_access_token_ttl_s,
-            first_admin=first_admin,
-        )
-
-    def open(self, *, writes: bool = True) -> None:
+    def open(self, *, writes: bool = True, report: Callable[[str], None] = _log.info) -> None:
         """Open the database, bring it to the newest schema, and repair what its collections lack.
 
         Args:
             writes: False for a command that only looks: a database of an older schema, which has
                 the same collections, stays as it is.
+            report: Takes a sentence about each step of a migration.
 
         Raises:
             SchemaTooNewError: A newer Bakend wrote it.
@@ -281,7 +251,7 @@ class App:
         if require_readable(self.database) == 0 or writes:
             migrate(
                 self.database,
-                report=_log.info,
+                report=report,
                 copies_to=settings.backup_folder if settings.backup_before_migration else None,
             )
             self.catalog.open()
@@ -325,11 +295,19 @@ class App:
             )
         )
 
-    def listen(self, *, develops: bool) -> list[tuple[str, int]]:
+    def listen(
+        self,
+        *,
+        develops: bool,
+        sockets: Sequence[socket.socket] = (),
+        supervisor: Supervisor | None = None,
+    ) -> list[tuple[str, int]]:
         """Serve the project's collections and take the port; return the addresses.
 
         Args:
             develops: Whether changed definition files are applied as they are saved.
+            sockets: What listens already, in place of the host and port of the settings.
+            supervisor: Who is told that requests are answered.
 
         Raises:
             AddressInUseError: Another process has the port.
@@ -356,6 +334,8 @@ class App:
             temporary=settings.storage / "tmp",
             error_response=self._refuse,
             clock=self._clock,
+            sockets=sockets,
+            supervisor=supervisor,
         )
         self._realtime.max_connections = self._server.max_upgraded
         self.files.clean()

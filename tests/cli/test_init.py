@@ -51,17 +51,19 @@ def test_init_takes_an_absolute_path(bak: Terminal, tmp_path: Path) -> None:
     assert _names(folder) == SCAFFOLD
 
 
-@pytest.mark.parametrize("has_repository", [False, True])
-def test_init_takes_an_empty_folder(bak: Terminal, tmp_path: Path, has_repository: bool) -> None:
-    """Without a name the project is made here, where at most a new repository may be."""
-    if has_repository:
-        (tmp_path / ".git").mkdir()
+@pytest.mark.parametrize("nobodys", [(), (".git",), ("lost+found",)], ids=str)
+def test_init_takes_an_empty_folder(
+    bak: Terminal, tmp_path: Path, nobodys: tuple[str, ...]
+) -> None:
+    """Without a name the project is made here, where at most a new repository or volume may be."""
+    for name in nobodys:
+        (tmp_path / name).mkdir()
 
     result = bak("init")
 
     assert result.code == 0
     assert result.lines[1] == "Next:  bak dev"
-    assert _names(tmp_path) - {".git"} == SCAFFOLD
+    assert _names(tmp_path) - set(nobodys) == SCAFFOLD
 
 
 def test_init_leaves_a_folder_in_use_alone(bak: Terminal, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_a_named_config_in_an_empty_folder_is_made(
 ) -> None:
     """With --config and an empty folder the project is made first, under that name, and said so."""
     folder = tmp_path / "new"
-    folder.mkdir()
+    (folder / "lost+found").mkdir(parents=True)  # a new volume
 
     result = bak("start", "--config=new/shop.json", "--host=127.0.0.1", f"--port={taken}")
 

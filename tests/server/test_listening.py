@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from bakend.errors import AddressInUseError, SettingsError
-from bakend.server.listening import listen_on
+from bakend.server.listening import client_address, listen_on
 
 
 @pytest.fixture
@@ -90,3 +90,19 @@ def test_a_port_that_is_not_allowed_is_one_sentence() -> None:
     """A port below 1024 says who may use it, and how."""
     with pytest.raises(SettingsError, match="may not be used by this user"):
         listen_on("127.0.0.1", 1)
+
+
+@pytest.mark.parametrize(
+    ("seen", "meant"),
+    [
+        (("::ffff:192.0.2.7", 5, 0, 0), ("192.0.2.7", 5)),
+        (("192.0.2.7", 5), ("192.0.2.7", 5)),
+        (("2001:db8::7", 5, 0, 0), ("2001:db8::7", 5, 0, 0)),
+        (("::ffff:1", 5, 0, 0), ("::ffff:1", 5, 0, 0)),
+    ],
+)
+def test_a_client_of_ipv4_has_an_address_of_ipv4(
+    seen: tuple[object, ...], meant: tuple[object, ...]
+) -> None:
+    """Also where one socket serves both families: limits and trusted proxies are told as IPv4."""
+    assert client_address(seen) == meant

@@ -21,7 +21,7 @@ import pytest
 
 from bakend.clock import SystemClock
 from bakend.errors import AddressInUseError, NotWritableError
-from bakend.server.serve import REFUSED_MAX, Server
+from bakend.server.serve import FIRST_WORD_S, REFUSED_MAX, Server, Supervisor
 
 Serve = Callable[..., Any]
 KIB = 1 << 10
@@ -340,6 +340,107 @@ def test_a_thread_that_hangs_is_given_up_by_name(
     running.app.gate.set()
     hanging[0].join(20)
     assert not hanging[0].is_alive()
+
+
+# Whoever supervises
+
+
+class Watch:
+    """A supervisor that keeps what it hears."""
+
+    def __init__(self, every_s: float) -> None:
+        self.threads: list[str] = []
+        self.stops = 0
+        self.supervisor = Supervisor(
+            answers=lambda: self.threads.append(threading.current_thread().name),
+            every_s=every_s,
+            stops=self._stop,
+        )
+
+    def _stop(self) -> None:
+        self.stops += 1
+
+
+def test_a_supervisor_hears_of_a_server_that_answers(serve: Serve, clock: Any) -> None:
+    """At once, then each time the clock says so, from a thread that answers requests; then of the stop."""
+    watch = Watch(10)
+    running = serve(clock=clock, threads=1, supervisor=watch.supervisor)
+    running.until(lambda: watch.threads == ["waitress-0"])
+
+    running.tick(clock, 9)
+    assert len(watch.threads) == 1
+    running.tick(clock, 1)
+    running.until(lambda: len(watch.threads) == 2)
+    assert watch.stops == 0
+
+    running.server.stop()
+    running.join()
+    assert watch.stops == 1
+
+
+def test_a_supervisor_hears_nothing_while_all_threads_are_stuck(serve: Serve, clock: Any) -> None:
+    """That the loop still turns is no sign of life: nobody is answered."""
+    watch = Watch(10)
+    running = serve(clock=clock, threads=2, supervisor=watch.supervisor)
+    running.until(lambda: len(watch.threads) == 1)
+    clients = [running.connect().get("/wait") for _ in range(2)]
+    for _ in clients:
+        assert running.app.entered.acquire(timeout=20)
+
+    for _ in range(3):
+        running.advance(clock, 10)
+        running.until(lambda: running.server._next_tick > clock.seconds)
+    assert len(watch.threads) == 1
+
+    running.app.gate.set()
+    assert [client.answer().body for client in clients] == [b"waited"] * 2
+    running.until(lambda: len(watch.threads) == 2)
+
+
+# Sockets that somebody else holds, too
+
+
+def test_who_is_in_the_queue_of_a_shared_socket_is_left_to_the_next(
+    app: Any, tmp_path: Path
+) -> None:
+    """A stop takes nobody from it and closes nobody in it; the next server answers them."""
+    with socket.create_server(("127.0.0.1", 0)) as held, ExitStack() as stack:
+        first = _server(app, tmp_path / "first", sockets=[held.dup()])
+        assert first.addresses == [held.getsockname()]
+        waiting = [stack.enter_context(socket.create_connection(held.getsockname())) for _ in "abc"]
+        for sock in waiting:
+            sock.sendall(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        first.stop()
+        first.run()
+
+        second = _server(app, tmp_path / "second", sockets=[held.dup()])
+        serving = threading.Thread(target=second.run)
+        serving.start()
+        answers = [sock.recv(4096) for sock in waiting]
+        second.stop()
+        serving.join(20)
+
+    assert [answer[:12] for answer in answers] == [b"HTTP/1.1 200"] * 3
+
+
+def test_who_came_to_a_shared_socket_just_before_the_stop_is_answered(
+    serve: Serve, clock: Any
+) -> None:
+    """It was accepted, so no next process will have it; who says nothing is closed after a moment."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        running = serve(clock=clock, sockets=[held.dup()])
+        asks, silent = running.connect(), running.connect()
+        running.until(lambda: len(running.channels()) == 2)
+
+        running.server.stop()
+        answer = asks.get("/").answer()
+        assert asks.is_closed()
+        assert [len(running.channels())] == [1]
+        running.advance(clock, FIRST_WORD_S)
+        running.join()
+
+    assert (answer.body, answer.headers["connection"]) == (b"hello", "close")
+    assert silent.is_closed()
 
 
 PROGRAM = """

@@ -99,3 +99,41 @@ def test_stop_drops_what_waits() -> None:
 
     assert workers.stop(DEADLINE_S) == []
     assert all(visit.is_cancelled for visit in visits)
+
+
+def test_an_errand_is_done_by_the_next_free_thread() -> None:
+    """It goes before every request that waits, and is done once, however often it was sent."""
+    workers = Workers(1, SystemClock())
+    holding, waiting = Visit(writes=False), Visit(writes=False)
+    done: list[bool] = []
+    add(workers, holding)
+    workers.start()
+    assert holding.began.wait(DEADLINE_S)
+    add(workers, waiting)
+
+    for _ in range(2):
+        workers.send(lambda: done.append(waiting.began.is_set()))
+    assert done == []  # no thread is free
+    let_go(holding, waiting)
+
+    assert waiting.began.wait(DEADLINE_S)
+    assert workers.stop(DEADLINE_S) == []
+    assert done == [False]
+
+
+def test_a_failing_errand_costs_no_thread(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, and the thread serves on."""
+    workers = Workers(1, SystemClock())
+    visit = Visit(writes=False)
+    workers.start()
+
+    def fail() -> None:
+        raise RuntimeError("of the errand")
+
+    workers.send(fail)
+    add(workers, visit)
+    let_go(visit)
+
+    assert visit.began.wait(DEADLINE_S)
+    assert workers.stop(DEADLINE_S) == []
+    assert "of the errand" in caplog.text

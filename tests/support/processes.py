@@ -34,6 +34,15 @@ START_S: Final = 30.0
 CLOCK: Final = SystemClock()
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 SOURCE: Final = str(Path(bakend.__file__).parent.parent)
+# As systemd does it: the sockets from descriptor 3 on, and which process they are meant for.
+PASS: Final = """
+import os, sys
+count = int(sys.argv[1])
+for number, descriptor in enumerate(sys.argv[2 : 2 + count]):
+    os.dup2(int(descriptor), 3 + number)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(count))
+os.execv(sys.argv[2 + count], sys.argv[2 + count :])
+"""
 SUPPORT: Final = str(Path(__file__).parent)
 
 
@@ -275,6 +284,7 @@ def start_server(
     environ: Mapping[str, str] = NOTHING,
     port: int | None = None,
     executable: Path | None = None,
+    sockets: Sequence[socket.socket] = (),
 ) -> Iterator[ServerProcess]:
     """Start a server and don't wait for it; what is left of it at the end of the block is killed.
 
@@ -285,13 +295,19 @@ def start_server(
         environ: Added to the environment.
         port: A free one, if none is given.
         executable: The file to start, if it is not the Python that runs the tests.
+        sockets: Listening ones that are passed to it.
     """
     port = free_port() if port is None else port
     program = [sys.executable, "-m", "bakend"] if executable is None else [str(executable)]
+    descriptors = [sock.fileno() for sock in sockets]
+    if sockets:
+        words = map(str, (len(descriptors), *descriptors))
+        program = [sys.executable, "-c", PASS, *words, *program]
     flags = ("--host", "127.0.0.1", "--port", str(port), *args)
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             [*program, command, *flags],
+            pass_fds=descriptors,
             cwd=folder,
             env=environment(environ),
             stdin=subprocess.DEVNULL,
@@ -315,13 +331,20 @@ def running_server(
     environ: Mapping[str, str] = NOTHING,
     port: int | None = None,
     executable: Path | None = None,
+    sockets: Sequence[socket.socket] = (),
 ) -> Iterator[ServerProcess]:
     """Start a server, wait until it answers, and stop it at the end of the block; see `start_server`.
 
     The test may end it by itself. Where the block ends well, the stop has to as well.
     """
     with start_server(
-        folder, *args, command=command, environ=environ, port=port, executable=executable
+        folder,
+        *args,
+        command=command,
+        environ=environ,
+        port=port,
+        executable=executable,
+        sockets=sockets,
     ) as server:
         server.wait_healthy()
         yield server

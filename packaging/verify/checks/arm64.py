@@ -39,7 +39,7 @@ def under_qemu(lab: Lab) -> str:
         config = host.inside("/srv/app/bakend.json")
         with started(host, config, words=emulated) as server:
             server.wait_well()
-            use(server, version)
+            use(server.port, version)
             server.stop()
     return f"version {version}; {' '.join(target.split())}"
 

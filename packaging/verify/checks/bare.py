@@ -6,7 +6,7 @@ from verify.catalog import quick
 from verify.hosts import roots
 from verify.hosts.host import Host
 from verify.hosts.http import want
-from verify.hosts.server import Server, make_project, started
+from verify.hosts.server import make_project, started
 from verify.hosts.snapshot import differences, snapshot
 from verify.lab import Lab
 from verify.outcome import expect
@@ -33,7 +33,7 @@ def whole_life(host: Host) -> str:
     config = make_project(host, PROJECT)
     with started(host, config) as server:
         server.wait_well()
-        use(server, version)
+        use(server.port, version)
         server.stop()
 
     # The folder that the project came into was changed by it.
@@ -45,9 +45,8 @@ def whole_life(host: Host) -> str:
     return f"version {version}; {len(before):,} paths outside as before"
 
 
-def use(server: Server, version: str) -> None:
+def use(port: int, version: str) -> None:
     """Ask for everything a first user sees."""
-    port = server.port
     health = want(port, "GET", "/health", 200).json
     expect(health == {"status": "ok", "version": version}, f"/health says {health}")
     page = want(port, "GET", "/_/", 200)

@@ -7,16 +7,15 @@ from typing import Final
 
 from verify.catalog import full
 from verify.hosts.host import Host
-from verify.hosts.network import connected
+from verify.hosts.network import INSTALL_S, connected, install
 from verify.hosts.server import make_project
 from verify.lab import Lab
-from verify.outcome import NotRun, expect
+from verify.outcome import expect
 
 PROJECT: Final = "/srv/app"
 LIBRARIES: Final = ("libstdc++6", "libgcc-s1", "zlib1g")
 """What wheels for manylinux may take from the host."""
 
-INSTALL_S: Final = 600.0
 IMPORT: Final = (
     "import PIL.Image, numpy;"
     " image = PIL.Image.fromarray(numpy.zeros((4, 4, 3), dtype='uint8'));"
@@ -52,11 +51,7 @@ def _libraries(host: Host) -> list[str]:
     known = host.run("/usr/bin/dpkg-query", "--show", "--showformat=${Package}\n", *LIBRARIES)
     lacking = [name for name in LIBRARIES if name not in known.stdout.split()]
     if lacking:
-        connected(host)
-        for words in (("update",), ("install", "-y", "--no-install-recommends", *lacking)):
-            done = host.run("/usr/bin/apt-get", "-qq", *words, timeout_s=INSTALL_S)
-            if done.returncode != 0:
-                raise NotRun(f"{' '.join(lacking)} cannot be installed: {done.stderr[-200:]}")
+        install(host, *lacking)
     return lacking
 
 

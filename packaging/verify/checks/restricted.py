@@ -38,7 +38,7 @@ def read_only_noexec(lab: Lab) -> str:
         config = make_project(host, "/srv/app")
         with started(host, config) as server:
             server.wait_well()
-            use(server, version)
+            use(server.port, version)
             server.stop()
     return "serves"
 
@@ -66,7 +66,7 @@ def empty_environment(lab: Lab) -> str:
             server.wait_well()
             environ = Path(f"/proc/{server.server_pid}/environ").read_bytes()
             expect(not environ, f"the environment is not empty: {environ[:80]!r}")
-            use(server, version)
+            use(server.port, version)
             server.stop()
     return "serves"
 
@@ -89,7 +89,7 @@ def unknown_user(lab: Lab) -> str:
         with started(host, f"{folder}/bakend.json", environ={}, chroot=entering) as server:
             server.wait_well()
             _expect_status(server, "Uid", "\t".join([str(NOBODY)] * 4))
-            use(server, version)
+            use(server.port, version)
             server.stop()
     return "serves"
 
@@ -110,7 +110,7 @@ def no_capabilities(lab: Lab) -> str:
             server.wait_well()
             for kind in ("CapEff", "CapPrm", "CapBnd"):
                 _expect_status(server, kind, "0" * 16)
-            use(server, version)
+            use(server.port, version)
             server.stop()
     return "serves"
 
@@ -124,7 +124,7 @@ def without_proc(lab: Lab) -> str:
         config = make_project(host, "/srv/app")
         with started(host, config) as server:
             server.wait_well()
-            use(server, version)
+            use(server.port, version)
             server.stop()
     return "serves"
 

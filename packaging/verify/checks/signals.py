@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 from verify.catalog import quick
 from verify.hosts.database import count_notes
 from verify.hosts.http import want
 from verify.hosts.load import load
-from verify.hosts.server import make_project, started
+from verify.hosts.server import STOP_S, make_project, started
 from verify.lab import Lab
 from verify.outcome import Failed, expect
 
@@ -35,6 +37,24 @@ def under_load(lab: Lab) -> str:
         stored = count_notes(host, PROJECT)
         expect(stored == clients.created, f"{clients.created} acknowledged, {stored} stored")
         return f"{len(clients.tries)} requests, {stored} records, ended after {took * 1000:.0f} ms"
+
+
+@quick
+def abort(lab: Lab) -> str:
+    """SIGABRT, as of a watchdog, ends it at once, after it has said once where each thread was."""
+    with lab.here() as host:
+        config = make_project(host, PROJECT)
+        with started(host, config) as server:
+            server.wait_well()
+            os.kill(server.process.pid, signal.SIGABRT)
+            code = server.process.wait(STOP_S)
+            log = server.log
+    expect(code == -signal.SIGABRT, f"exit code {code}")
+    times = log.count("Fatal Python error: Aborted")
+    expect(times == 1, f"it says {times} times where its threads were")
+    threads = log.count("most recent call first")
+    expect("in _turn" in log and threads > 8, f"{threads} threads, and not what the loop did")
+    return f"{threads} threads told"
 
 
 @quick

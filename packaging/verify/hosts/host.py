@@ -76,7 +76,7 @@ class Host:
     def install(self, bak: Path) -> None:
         """Put a copy of the file to its place."""
         place = self.at(self.bak)
-        place.parent.mkdir(parents=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
         self.at("/srv").mkdir(exist_ok=True)
         shutil.copyfile(bak, place)
         place.chmod(0o755)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ PYTHON: Final = ("python", "libpython", "pypy")
 def debian_tree_name(suite: str, *options: str) -> str:
     """Return the name of a tree in the cache."""
     return "-".join(
-        (suite, *(option.strip("-").replace("=", "-") for option in options), str(FORM))
+        (suite, *(re.sub(r"[^\w.-]", "-", option.strip("-")) for option in options), str(FORM))
     )
 
 
@@ -32,6 +33,18 @@ def debian(suite: str, cache: Path) -> Path:
         NotRun: It cannot be made here.
     """
     root = _tree(suite, cache)
+    if found := next(pythons(root), None):
+        raise Failed(f"the {suite} tree is not bare: it has {found}; remove {root}")
+    return root
+
+
+def bootable(suite: str, cache: Path) -> Path:
+    """Return a tree of a Debian without Python that systemd can boot.
+
+    Raises:
+        NotRun: It cannot be made here.
+    """
+    root = _tree(suite, cache, "--include=systemd,systemd-sysv,dbus")
     if found := next(pythons(root), None):
         raise Failed(f"the {suite} tree is not bare: it has {found}; remove {root}")
     return root

@@ -15,7 +15,7 @@ from typing import Final
 import click
 
 from bakend.errors import InvalidInputError, NotWritableError
-from bakend.settings import ensure_secret
+from bakend.settings import NOBODYS, ensure_secret
 
 FOLDERS: Final = ("collections", "functions", "jobs")
 
@@ -65,7 +65,7 @@ def scaffold(folder: Path, *, title: str, config: str = "bakend.json") -> Path:
     """Make a project and return its folder, absolute. Where that fails, nothing is left of it.
 
     Args:
-        folder: Missing, or empty but for a new repository.
+        folder: Missing, or empty but for a new repository or what a file system makes.
         title: Heading of its README.
         config: Name of its config file.
 
@@ -80,7 +80,7 @@ def scaffold(folder: Path, *, title: str, config: str = "bakend.json") -> Path:
                 if not each.exists():
                     _make_folder(each, undo)
             locked.enter_context(_alone(folder))
-            if any(each.name != ".git" for each in folder.iterdir()):
+            if any(each.name not in NOBODYS for each in folder.iterdir()):
                 raise InvalidInputError(
                     f"Directory is not empty: {folder}", hint="name another folder: bak init NAME"
                 )

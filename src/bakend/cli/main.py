@@ -38,9 +38,16 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "sync": "bakend.cli.packages",
         "version": "bakend.cli.inspect",
         "verify": "bakend.cli.inspect",
+        "systemd": "bakend.cli.systemd",
     }
 )
 """Command to the module that has it under its name, in the order in which a newcomer needs them."""
+
+FOR_US_ALONE: Final = (
+    *("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"),
+    *("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"),
+)
+"""What systemd tells this process: nothing that we start may think that it is meant."""
 
 
 class _Commands(click.Group):
@@ -83,6 +90,8 @@ def bak(ctx: click.Context, config: str | None) -> None:
     Collections of records with a REST API, on SQLite. A project is a folder with a bakend.json.
     """
     ctx.obj = Project(config=config, environ=dict(os.environ))
+    for name in FOR_US_ALONE:
+        os.environ.pop(name, None)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
         ctx.exit(failures.USAGE)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,10 +16,13 @@ from bakend import executable, logs
 from bakend.app import App
 from bakend.cli.init import scaffold
 from bakend.cli.project import Project, config_option
-from bakend.clock import SystemClock
+from bakend.clock import Clock, SystemClock
 from bakend.errors import InvalidInputError, SettingsError
 from bakend.settings import Loaded, Mode, ensure_secret
 from bakend.version import VERSION
+
+if TYPE_CHECKING:
+    from bakend.cli.service import Service
 
 _log = logging.getLogger("bakend.app")
 
@@ -70,6 +74,7 @@ def _serve(project: Project, mode: Mode, flags: Mapping[str, object]) -> int:
     )
     try:
         _say_what_is_odd(loaded)
+        service = _service(project, clock)
         if settings.auth_jwt_secret is None:
             settings = settings.replaced(auth_jwt_secret=ensure_secret(loaded.project))
         app = App(
@@ -84,9 +89,15 @@ def _serve(project: Project, mode: Mode, flags: Mapping[str, object]) -> int:
         )
         stopper.app = app
         try:
-            app.open()
+            if service is None:
+                app.open()
+            else:
+                service.open(app)
             _make_named_admin(app, loaded)
-            addresses = app.listen(develops=mode == "dev")
+            if service is None:
+                addresses = app.listen(develops=mode == "dev")
+            else:
+                addresses = service.listen(app, develops=mode == "dev", configured=settings.port)
             _banner(addresses)
             _offer_setup(app, addresses, has_page=settings.dashboard_enabled)
             app.serve()
@@ -96,6 +107,15 @@ def _serve(project: Project, mode: Mode, flags: Mapping[str, object]) -> int:
     finally:
         log.close()
     return 0
+
+
+def _service(project: Project, clock: Clock) -> Service | None:
+    """Return what systemd started us as, or None."""
+    if "NOTIFY_SOCKET" not in project.environ and "LISTEN_FDS" not in project.environ:
+        return None
+    from bakend.cli.service import Service  # only where systemd is
+
+    return Service(project.environ, clock)
 
 
 class _Stopper:

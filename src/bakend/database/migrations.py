@@ -49,6 +49,8 @@ def migrate(
     found = require_readable(database, newest=newest)
     if found == newest:
         return
+    if found:
+        report(f"Database: migrating from schema {found} to {newest}")
     if found and copies_to is not None:
         copy = copy_before(database, newest, copies_to)
         report(f"Database: copied to {copy} before its migration")

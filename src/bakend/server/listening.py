@@ -56,6 +56,14 @@ def listen_on(host: str | None, port: int) -> list[socket.socket]:
     return sockets
 
 
+def client_address(address: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a client's address; one of IPv4 as such, also where a socket for both families took it."""
+    host = address[0]
+    if host.startswith("::ffff:") and "." in host:
+        return (host.removeprefix("::ffff:"), address[1])
+    return address
+
+
 def _resolve(host: str | None, port: int) -> list[_Place]:
     if host is None:
         everywhere = "0.0.0.0"  # noqa: S104  # that is what was asked for

@@ -7,7 +7,7 @@ import select
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -20,9 +20,10 @@ from bakend.clock import Clock
 from bakend.errors import NotWritableError, UnavailableError
 from bakend.server.channel import Channel, ErrorResponse, Shared
 from bakend.server.limits import BodyLimits, connections_for, raise_descriptor_limit
-from bakend.server.listening import BACKLOG, Listener, Waker, listen_on
+from bakend.server.listening import BACKLOG, Listener, Waker, client_address, listen_on
 from bakend.server.upgrades import Taker, Upgrades
 from bakend.server.workers import Workers
+from bakend.structs import Struct
 
 TICK_S: Final = 1.0
 """How often deadlines are looked at; a turn of the loop waits no longer than this."""
@@ -36,12 +37,27 @@ READ_BYTES: Final = 64 * 1024
 REFUSED_MAX: Final = 64
 """Connections over the limit that are told so; beyond these they are closed without a word."""
 
+FIRST_WORD_S: Final = 2.0
+"""How long a stop waits for the request of a client that connected a moment before."""
+
 THREAD_END_S: Final = 1.0
 """For the threads to end once nothing is left to serve."""
 
 NO_UPGRADES: Final[Mapping[str, Taker]] = MappingProxyType({})
 
 _log = logging.getLogger("bakend.server")
+
+
+class Supervisor(Struct, kw_only=True):
+    """Who wants to know, from outside, how the server is."""
+
+    answers: Callable[[], None]
+    """Called on a `waitress-N` thread, once the loop runs and then again and again: not while the
+    loop or all threads are stuck."""
+    every_s: float
+    """How often."""
+    stops: Callable[[], None]
+    """Called on the loop when a stop begins."""
 
 
 class Server:
@@ -66,6 +82,8 @@ class Server:
         temporary: Path,
         error_response: ErrorResponse,
         clock: Clock,
+        sockets: Sequence[socket.socket] = (),
+        supervisor: Supervisor | None = None,
     ) -> None:
         """Listen, and start nothing yet.
 
@@ -84,6 +102,9 @@ class Server:
             temporary: The folder for large bodies; ours alone, and emptied here.
             error_response: Makes the answer to what never reaches the application.
             clock: For every deadline.
+            sockets: Sockets that listen already, in place of `host` and `port`. Somebody else holds
+                them, too: who is in their queues when we stop is left to the next process.
+            supervisor: Who is told that requests are answered.
 
         Raises:
             AddressInUseError: Another process listens there.
@@ -101,7 +122,8 @@ class Server:
         """How many upgraded connections the limit of open files allows."""
         self._workers = Workers(threads, clock)
         limits = BodyLimits(body_limits)
-        listening = listen_on(host, port)
+        self._shares_sockets = bool(sockets)
+        listening = list(sockets) or listen_on(host, port)
         self.addresses: list[tuple[str, int]] = [sock.getsockname()[:2] for sock in listening]
         """What is really listened on: host and port, the same port for all."""
         self._sockets: dict[int, Any] = {}
@@ -123,16 +145,22 @@ class Server:
             Listener(sock, admit=self._admit, make_room=self._make_room, sockets=self._sockets)
             for sock in listening
         ]
+        self._supervisor = supervisor
         self._next_tick = clock.monotonic() + TICK_S
+        self._next_sign = 0.0
+        """When the supervisor is to hear of us again."""
 
     def run(self) -> None:
         """Serve until `stop` was called and the requests of that moment are answered."""
         with _tempfiles_in(self._temporary):
             try:
                 self._workers.start()
+                self._give_sign(self._clock.monotonic())
                 while not self._shared.is_stopping:
                     self._turn(TICK_S)
                 _log.info("Shutting down")
+                if self._supervisor is not None:
+                    self._supervisor.stops()
                 self._drain()
             finally:
                 self.close()
@@ -183,6 +211,14 @@ class Server:
         if now >= self._next_tick:
             self._next_tick = now + TICK_S
             self._close_overdue(now)
+            if now >= self._next_sign:
+                self._give_sign(now)
+
+    def _give_sign(self, now: float) -> None:
+        """Have a thread say that it is free to answer, and that the loop asked it."""
+        if self._supervisor is not None:
+            self._next_sign = now + self._supervisor.every_s
+            self._workers.send(self._supervisor.answers)
 
     def _close_overdue(self, now: float) -> None:
         for channel in self._channels():
@@ -205,7 +241,7 @@ class Server:
         try:
             # Answers are written in one piece: waiting for more to send would only delay them.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            channel = Channel(self._shared, sock, address, self._sockets)
+            channel = Channel(self._shared, sock, client_address(address), self._sockets)
         except OSError:  # gone already; macOS says so here
             sock.close()
             return
@@ -228,13 +264,14 @@ class Server:
         deadline = self._clock.monotonic() + self._stop_timeout_s
         for listener in self._listeners:
             # Whoever is in the kernel's queue has connected, and may have sent a request.
-            for _ in range(BACKLOG):
+            for _ in range(0 if self._shares_sockets else BACKLOG):
                 if not listener.accept_one():
                     break
             listener.close()
         while True:
+            now = self._clock.monotonic()
             for channel in self._channels():
-                if channel.settle():
+                if channel.settle() and not self._is_promised_an_answer(channel, now):
                     channel.handle_close()
             left_s = deadline - self._clock.monotonic()
             if not self._shared.active_channels or left_s <= 0:
@@ -248,6 +285,10 @@ class Server:
             for channel in self._channels():
                 channel.handle_close()
         self._end_threads(max(left_s, THREAD_END_S))
+
+    def _is_promised_an_answer(self, channel: Channel, now: float) -> bool:
+        """Whether a client has just come, through a socket that refuses nobody, and will ask soon."""
+        return self._shares_sockets and channel.is_new and now - channel.active_at < FIRST_WORD_S
 
     def _end_threads(self, timeout_s: float) -> None:
         still_running = self._workers.stop(timeout_s)

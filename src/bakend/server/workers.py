@@ -7,6 +7,8 @@ Requests are served in the order they came, with one exception. A request that m
 (by its method, RFC 9110 9.2.1) may have to wait for the one writer of the database, for seconds
 where another process has it. Such requests never hold all threads: a quarter of them is left for
 those that only read, which wait for nobody.
+
+Whoever wants to know whether requests are still served has an errand done by the next free thread.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bakend.clock import Clock
@@ -35,6 +38,7 @@ class Workers:
         self._reads: deque[tuple[int, Channel]] = deque()
         self._writes: deque[tuple[int, Channel]] = deque()
         """Connections that wait, each with the number at which it came."""
+        self._errand: Callable[[], None] | None = None
         self._came = 0
         self._writing = 0
         """How many threads serve a request that may change something."""
@@ -63,6 +67,15 @@ class Workers:
             waiting.append((self._came, channel))
             self._changed.notify()
 
+    def send(self, errand: Callable[[], None]) -> None:
+        """Have the next free thread do something, before any request that waits.
+
+        While no thread is free, it is not done; sent again meanwhile, it is done once. Any thread.
+        """
+        with self._changed:
+            self._errand = errand
+            self._changed.notify()
+
     def stop(self, timeout_s: float) -> list[str]:
         """Drop what is queued and end the threads; return those that did not end. Once only."""
         with self._changed:
@@ -84,6 +97,9 @@ class Workers:
     def _work(self) -> None:
         while (taken := self._take()) is not None:
             channel, writes = taken
+            if channel is None:
+                self._do_errand()
+                continue
             try:
                 channel.service()
             except Exception:  # noqa: BLE001  # logged; the thread serves others too
@@ -95,10 +111,24 @@ class Workers:
                     self._writing -= 1
                     self._changed.notify()
 
-    def _take(self) -> tuple[Channel, bool] | None:
-        """Wait for a connection and return it, and whether it may write; None at the end."""
+    def _do_errand(self) -> None:
+        with self._changed:
+            errand, self._errand = self._errand, None
+        try:
+            if errand is not None:  # another thread was faster
+                errand()
+        except Exception:  # noqa: BLE001  # logged; the thread serves others too
+            _log.exception("an errand failed")
+
+    def _take(self) -> tuple[Channel | None, bool] | None:
+        """Wait for a connection and return it, and whether it may write.
+
+        Without a connection there is an errand to be done; None is the end.
+        """
         with self._changed:
             while not self._is_stopped:
+                if self._errand is not None:
+                    return None, False
                 may_write = bool(self._writes) and self._writing < self._most_writes
                 if may_write and (not self._reads or self._writes[0] < self._reads[0]):
                     self._writing += 1

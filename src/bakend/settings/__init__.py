@@ -8,12 +8,13 @@ Nothing here reads `os.environ`, and only `ensure_secret` writes.
 
 from __future__ import annotations
 
-from .load import Loaded, Mode, load
+from .load import NOBODYS, Loaded, Mode, load
 from .secret import Secret, ensure_secret
 from .table import LOCALHOST, Settings
 
 __all__ = [
     "LOCALHOST",
+    "NOBODYS",
     "Loaded",
     "Mode",
     "Secret",

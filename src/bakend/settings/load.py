@@ -28,6 +28,9 @@ Mode: TypeAlias = Literal["start", "dev", "command"]
 
 SECRET_FILE_VARIABLE: Final = "BAKEND_AUTH_JWT_SECRET_FILE"  # noqa: S105 - its name, not a secret
 
+# What may lie in an empty folder: a new repository, and what ext4 makes in every new volume.
+NOBODYS: Final = frozenset({".git", "lost+found"})
+
 # Variables that are no settings: read by the command line, by accounts, or by the installer.
 _OTHER_VARIABLES: Final = frozenset(
     {
@@ -335,9 +338,9 @@ def _is_there(path: Path) -> bool:
 
 
 def _is_empty(folder: Path, may_be_absent: bool) -> bool:
-    """True for a folder that `bak init` takes: nothing in it, or a new repository."""
+    """True for a folder that `bak init` takes."""
     try:
-        return {each.name for each in folder.iterdir()} <= {".git"}
+        return {each.name for each in folder.iterdir()} <= NOBODYS
     except FileNotFoundError:
         return may_be_absent
     except OSError:

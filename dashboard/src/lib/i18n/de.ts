@@ -101,7 +101,7 @@ export default {
   "definition.deleteTitle": "„{name}“ löschen?",
   "definition.deleted": "Die Sammlung „{name}“ ist gelöscht.",
   "definition.drift":
-    "Diese Sammlung weicht von ihrer Datei im Projektordner ab. Änderungen hier werden dort nicht geschrieben: `bak dev` und `bak migrate apply` gehen auf die Datei zurück.",
+    "Diese Sammlung weicht von ihrer Datei im Projektordner ab; `bak migrate apply` geht auf die Datei zurück, `bak migrate export --force` bringt die Datei auf diesen Stand.",
   "definition.editJson": "JSON bearbeiten",
   "definition.nameHint":
     "Kleine Buchstaben, Ziffern und _; er ist die Adresse der API und lässt sich später nicht ändern.",

@@ -100,7 +100,7 @@ export default {
   "definition.deleteTitle": "Delete “{name}”?",
   "definition.deleted": "The collection “{name}” is deleted.",
   "definition.drift":
-    "This collection differs from its file in the project’s folder. Changes here are not written there: `bak dev` and `bak migrate apply` go back to the file.",
+    "This collection differs from its file in the project’s folder; `bak migrate apply` goes back to the file, `bak migrate export --force` brings the file up to date.",
   "definition.editJson": "Edit JSON",
   "definition.nameHint":
     "Small letters, digits and _; it is the address of the API, and cannot be changed later.",

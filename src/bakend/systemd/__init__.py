@@ -1,0 +1,1 @@
+"""Being a service of systemd: its units, the sockets it passes, and what it wants to be told."""
