@@ -1,4 +1,8 @@
-"""How many requests there were in the last hour, how they ended, and how long they took: in memory."""
+"""How many requests there were in the last hour, how they ended, and how long they took: in memory.
+
+`bakend.metrics` counts from the start on and by route, for a monitor that asks again and again; this
+is for somebody who looks once.
+"""
 
 from __future__ import annotations
 

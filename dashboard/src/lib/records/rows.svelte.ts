@@ -19,6 +19,11 @@ export class Rows {
   /** Goes up whenever something that is shown may be another. */
   version = $state(0);
 
+  /** The first row that is in sight, as the table says. */
+  top = 0;
+  /** By how many rows what is in sight has moved down, since the table last asked. */
+  moved = 0;
+
   #rows = new Map<number, Row>();
   #places = new Map<string, number>();
   #asked = new Set<number>();
@@ -64,7 +69,7 @@ export class Rows {
       this.#put(0, page.items);
       this.error = undefined;
       this.isLoaded = true;
-      this.arrived = 0;
+      this.arrived = this.moved = 0;
       this.want(...this.#shown);
     } catch (error) {
       if (age === this.#age) this.error = error;
@@ -128,6 +133,7 @@ export class Rows {
     if (this.#places.has(row.id)) return;
     this.#keep(this.total, row);
     this.total += 1;
+    this.moved += 1;
     this.arrived += 1;
     this.#mark(row.id);
   }
@@ -144,6 +150,7 @@ export class Rows {
     const gone = this.#places.get(id);
     // Where it was is not known, nor whether the list that is here was read before or after.
     if (gone === undefined) return this.#reloadSoon();
+    if (this.total - 1 - gone < this.top) this.moved -= 1;
     this.total -= 1;
     const kept = [...this.#rows];
     this.#clear();

@@ -1,5 +1,5 @@
 {
-__sveltekit_wb2br9 = {
+__sveltekit_1ff3q9a = {
 base: "/_",
 assets: "/_"
 };
@@ -7,8 +7,8 @@ assets: "/_"
 const element = document.currentScript.parentElement;
 
 Promise.all([
-import("/_/_app/immutable/entry/start.4o1Wu0Sl.js"),
-import("/_/_app/immutable/entry/app.DwCudNlJ.js")
+import("/_/_app/immutable/entry/start.BLlKxFW6.js"),
+import("/_/_app/immutable/entry/app.Hr7FuFDi.js")
 ]).then(([kit, app]) => {
 kit.start(app, element);
 });

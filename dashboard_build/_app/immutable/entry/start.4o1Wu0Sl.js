@@ -1,1 +1,0 @@
-import{s as r}from"../chunks/Des7DN5h.js";import{A as t}from"../chunks/BMsIBUsG.js";export{t as load_css,r as start};
