@@ -117,12 +117,13 @@ def test_a_session_outlives_its_access_tokens(window: Browser, tmp_path: Path) -
     """A token that ends is refreshed, and nobody notices."""
     with started(window, tmp_path, auth={"accessTokenTtl": "1s"}) as screen:
         screen.log_in()
-        first = window.run("return JSON.parse(localStorage['bakend.session']).token")
+        first = window.run("return JSON.parse(localStorage['bakend.session']).refreshToken")
         screen.open("users")
         window.wait_for(EMAIL)
         screen.open("settings")
         window.wait_for("auth.accessTokenTtl")
-        assert window.run("return JSON.parse(localStorage['bakend.session']).token") != first
+        last = window.run("return JSON.parse(localStorage['bakend.session']).refreshToken")
+        assert last != first
 
 
 def test_logging_out_ends_the_session(screen: Screen) -> None:

@@ -1,5 +1,5 @@
 {
-__sveltekit_1ff3q9a = {
+__sveltekit_1fpfh2u = {
 base: "/_",
 assets: "/_"
 };
@@ -7,8 +7,8 @@ assets: "/_"
 const element = document.currentScript.parentElement;
 
 Promise.all([
-import("/_/_app/immutable/entry/start.BLlKxFW6.js"),
-import("/_/_app/immutable/entry/app.Hr7FuFDi.js")
+import("/_/_app/immutable/entry/start.DlXE0Jtq.js"),
+import("/_/_app/immutable/entry/app.JYtDv668.js")
 ]).then(([kit, app]) => {
 kit.start(app, element);
 });
