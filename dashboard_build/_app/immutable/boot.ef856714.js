@@ -1,5 +1,5 @@
 {
-__sveltekit_1fpfh2u = {
+__sveltekit_1c23oa7 = {
 base: "/_",
 assets: "/_"
 };
@@ -7,8 +7,8 @@ assets: "/_"
 const element = document.currentScript.parentElement;
 
 Promise.all([
-import("/_/_app/immutable/entry/start.DlXE0Jtq.js"),
-import("/_/_app/immutable/entry/app.JYtDv668.js")
+import("/_/_app/immutable/entry/start.Brub4GHZ.js"),
+import("/_/_app/immutable/entry/app.CUCnGawD.js")
 ]).then(([kit, app]) => {
 kit.start(app, element);
 });
