@@ -176,9 +176,12 @@ def drafts() -> Iterator[event.Draft]:
             if name != "action" and each.default is each.empty and each.kind != each.VAR_KEYWORD
         }
         if "action" in needed:
-            runs = ("started", "completed", "failed")
-            changes = ("created", "updated", "deleted")
-            for action in runs if maker.__name__.endswith("_ran") else changes:
+            actions: tuple[str, ...] = ("created", "updated", "deleted")
+            if maker.__name__.endswith("_ran"):
+                actions = ("started", "completed", "failed")
+            elif maker is event.backup_handled:
+                actions = ("created", "deleted", "downloaded", "restored")
+            for action in actions:
                 yield maker(**given, action=action)
         else:
             yield maker(**given)
@@ -208,6 +211,7 @@ PARAMETERS: Final = {
     "file_id": "id",
     "name": "collection",
     "record_id": "id",
+    "backup": "name",
     "run_id": "run",
     "job": "job",
     "path": "path",

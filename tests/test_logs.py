@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import os
 import re
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from bakend.clock import SystemClock
-from bakend.logs import RECENT_LINES, ROTATE_BYTES, Level, Logs, configure
+from bakend.logs import RECENT_LINES, ROTATE_BYTES, Format, Level, Logs, configure, request_id
 
 LOG = logging.getLogger("bakend.test")
 LINE = re.compile(r"\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\] (DEBUG|INFO|WARN|ERROR) .*")
@@ -53,9 +54,11 @@ class Setup:
     def __init__(self) -> None:
         self.made: list[Logs] = []
 
-    def __call__(self, level: Level = "INFO", log_file: Path | None = None) -> Log:
+    def __call__(
+        self, level: Level = "INFO", log_file: Path | None = None, form: Format = "text"
+    ) -> Log:
         stream, clock = io.StringIO(), Clock()
-        logs = configure(level=level, clock=clock, log_file=log_file, stream=stream)
+        logs = configure(level=level, clock=clock, log_file=log_file, stream=stream, form=form)
         self.made.append(logs)
         return Log(logs, stream, clock)
 
@@ -421,3 +424,28 @@ def test_close_puts_everything_back(setup: Setup, tmp_path: Path) -> None:
 
     assert [line.message for line in second.logs.recent()] == ["b"]
     assert [line.message for line in first.logs.recent()] == ["a"]
+
+
+def test_json_has_an_object_a_line(setup: Setup, tmp_path: Path) -> None:
+    """With the logger and the request; a traceback breaks no line, nobody forges one."""
+    log = setup(log_file=tmp_path / "log", form="json")
+    LOG.info("hello\n%s Bearer abc.def", "x")
+    token = request_id.set("req_1")
+    try:
+        raise ValueError("bad")
+    except ValueError:
+        LOG.exception("failed")
+    finally:
+        request_id.reset(token)
+
+    first, second = (json.loads(line) for line in log.text().splitlines())
+    assert first == {
+        "time": "2026-11-23T16:05:05.853Z",
+        "level": "INFO",
+        "message": "hello\\nx Bearer ***",
+        "logger": "bakend.test",
+        "requestId": None,
+    }
+    assert (second["level"], second["requestId"]) == ("ERROR", "req_1")
+    assert "ValueError: bad" in second["message"]
+    assert (tmp_path / "log").read_text() == log.text()

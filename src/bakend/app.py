@@ -19,39 +19,48 @@ from bakend.accounts.ending import Ending
 from bakend.accounts.first_admin import FirstAdmin
 from bakend.api.answers import refusal
 from bakend.api.app import Parts, WSGIApplication, create_wsgi_app
-from bakend.api.cors import Origins
+from bakend.api.cors import origins_of
 from bakend.api.dashboard import assets
+from bakend.api.errors import Headers
+from bakend.api.health import Looks
 from bakend.audit import Audit
 from bakend.auth.authenticator import Authenticator
 from bakend.auth.keys import derive
 from bakend.auth.passwords import Passwords
 from bakend.auth.sessions import SessionStore
-from bakend.auth.throttle import Limit, Throttle
+from bakend.auth.throttle import Throttle, limits_of
 from bakend.auth.users import UserStore
+from bakend.backups import swapping
 from bakend.clock import Clock
 from bakend.collections.catalog import Catalog
 from bakend.collections.editor import CollectionEditor
+from bakend.collections.export import CollectionExport
 from bakend.collections.files import CollectionFiles
 from bakend.collections.patterns import PatternRunner
 from bakend.database.connection import Database
+from bakend.database.lock import UseLock
 from bakend.database.migrations import migrate, require_readable
-from bakend.database.transaction import Snapshot
 from bakend.errors import BakendError
 from bakend.events.bus import Bus
+from bakend.events.event import Draft
 from bakend.events.log import EventLog
 from bakend.housekeeping import Chore, Housekeeper
 from bakend.ids import new_secret
 from bakend.logs import Recent, none_kept
+from bakend.metrics import Metrics
 from bakend.pruning import Pruning
 from bakend.realtime.front import Realtime
 from bakend.realtime.parts import Parts as RealtimeParts
 from bakend.records.store import RecordStore
 from bakend.server.serve import Server, Supervisor
-from bakend.settings import LOCALHOST, Settings
+from bakend.settings import Settings
 from bakend.storage.blobs import Blobs
 from bakend.storage.files import FileStore
+from bakend.upkeep import Upkeep
 from bakend.usercode.packages.folder import PackageFolder
+from bakend.usercode.presence import are_there
 from bakend.usercode.runs import Runs
+from bakend.vitals import Vitals
 
 if TYPE_CHECKING:
     from bakend.programs import Programs
@@ -61,8 +70,6 @@ REALTIME_PATH: Final = "/api/realtime"
 UPLOAD_PATH: Final = "/api/storage/upload"
 FORM_BYTES: Final = 1024 * 1024
 """What a form may hold beside its file."""
-GIVEN_UP_MANY: Final = 8
-"""From so many runs that never ended on, `/health` says so."""
 
 _log: Final = logging.getLogger("bakend.app")
 
@@ -79,6 +86,7 @@ class App:
         project: Path,
         *,
         clock: Clock,
+        config: Path | None = None,
         first_admin: str | None = None,
         passwords: Passwords | None = None,
         recent_lines: Recent = none_kept,
@@ -91,6 +99,7 @@ class App:
             settings: What is configured.
             project: The folder of `bakend.json`.
             clock: Where time comes from.
+            config: The config file, if it is not `bakend.json` there.
             first_admin: Address that becomes an administrator by registering, while there is none.
             passwords: Hashes passwords in a cheaper way, in tests.
             recent_lines: Returns the last lines of the log, for administrators.
@@ -119,19 +128,33 @@ class App:
         self.collection_files = CollectionFiles(
             project / "collections", self.database, self.catalog
         )
-        self._editor = CollectionEditor(self.database, self.catalog)
+        self.export = CollectionExport(project / "collections", self.database, self.catalog)
+        self._editor = CollectionEditor(
+            self.database,
+            self.catalog,
+            changed=self.export.write_back if settings.collections_write_back else None,
+        )
         self.audit = Audit(
             self.database,
             self.event_log,
             clock=clock,
             retention_s=settings.audit_retention_s,
-            email_of=self._email_of,
+            email_of=UserStore().email_of,
         )
         self._runs = Runs(clock=clock)
         self._patterns = PatternRunner()
         passwords = passwords or Passwords()
         self._build_authentication(first_admin, passwords, clock)
         blobs = Blobs(settings.storage, clock=clock, grace_s=settings.storage_grace_time_s)
+        self._use_lock = UseLock(settings.database)
+        self.upkeep = Upkeep(
+            self.database,
+            blobs.open_kept,
+            project=project,
+            config=config or project / "bakend.json",
+            settings=settings,
+            clock=clock,
+        )
         self.files = FileStore(
             self.database,
             blobs,
@@ -174,7 +197,7 @@ class App:
             self.database, self._users, self.accounts, passwords, self.authenticator
         )
         self._clock = clock
-        self._origins = _origins(settings.cors_origins)
+        self._origins = origins_of(settings.cors_origins)
         self._realtime = Realtime(
             RealtimeParts(
                 clock=clock,
@@ -189,6 +212,16 @@ class App:
                 timeout_s=settings.realtime_timeout_s,
             ),
             max_connections=settings.realtime_max_connections,
+        )
+        self._metrics = Metrics()
+        self._vitals = Vitals(
+            self.database,
+            self.event_log,
+            settings.storage,
+            self._metrics,
+            clock=clock,
+            workers=lambda: None if self._programs is None else self._programs.workers,
+            sockets=self._sockets,
         )
         self._packages = PackageFolder(project)
         self._watchers: list[Watcher] = []
@@ -214,13 +247,7 @@ class App:
         )
         self._throttle = Throttle(
             clock,
-            (
-                Limit("login", settings.throttle_login, 5 * 60),
-                Limit("loginAddress", settings.throttle_login_address, 5 * 60),
-                Limit("loginAccount", settings.throttle_login_account, 60 * 60),
-                Limit("register", settings.throttle_register, 10 * 60),
-                Limit("refresh", settings.throttle_refresh, 60),
-            ),
+            limits_of(settings),
         )
         self.authenticator = Authenticator(
             self.database,
@@ -246,10 +273,19 @@ class App:
             SchemaTooNewError: A newer Bakend wrote it.
             NotWritableError: It cannot be written.
             SettingsError: It is not a database of Bakend.
+            DatabaseBusyError: It is being replaced.
         """
+        settings = self._settings
+        if swapping.is_interrupted(settings.database) and swapping.finish_alone(settings.database):
+            _log.warning("A restore that was interrupted has been brought to its end")
+        self._use_lock.share(makes_file=writes)
         self.database.open()
         if require_readable(self.database) == 0 or writes:
-            migrate(self.database, report=report)
+            migrate(
+                self.database,
+                report=report,
+                copies_to=settings.backup_folder if settings.backup_before_migration else None,
+            )
             self.catalog.open()
             self.audit.register()
 
@@ -276,10 +312,17 @@ class App:
                 event_log=self.event_log,
                 audit=self.audit,
                 programs=self.programs,
+                backups=self.upkeep.keeper,
                 editor=self._editor,
                 file_words=self.collection_files.words,
                 recent_lines=self._recent_lines,
-                warnings=self._warnings,
+                looks=Looks(
+                    warnings=self._vitals.warnings,
+                    check=self._vitals.check,
+                    metrics=self._vitals.text,
+                    token=token.reveal() if (token := self._settings.metrics_token) else None,
+                ),
+                metrics=self._metrics,
                 show_settings=self._show_settings,
             )
         )
@@ -303,7 +346,7 @@ class App:
         """
         self.collection_files.serve(changes=develops)
         self._packages.put_on_path()
-        problem = self._packages.problem()
+        problem = self.packages_problem()
         if problem is not None:
             _log.warning("%s", problem)
         settings = self._settings
@@ -321,7 +364,7 @@ class App:
             upgrades={REALTIME_PATH: self._realtime},
             max_upgraded=settings.realtime_max_connections,
             temporary=settings.storage / "tmp",
-            error_response=refusal,
+            error_response=self._refuse,
             clock=self._clock,
             sockets=sockets,
             supervisor=supervisor and self._answering(supervisor),
@@ -344,7 +387,8 @@ class App:
         self._housekeeper = Housekeeper(self._chores(), clock=self._clock)
         self._housekeeper.start()
         self.audit.start()
-        if develops or self._has_programs():
+        self.upkeep.start()
+        if develops or are_there(self._project, self.database):
             self.programs().load()
             self.programs().start()
         if self._is_stopped:  # the signal came while the parts were being opened
@@ -383,17 +427,23 @@ class App:
                 _log.warning("How far functions are is not noted: %s", error.message)
             self._programs = None
         self._realtime.stop()
+        self.upkeep.stop()
         self.audit.stop()
         if self._housekeeper is not None:
             self._housekeeper.stop()
             self._housekeeper = None
             try:
-                self._save_throttle()
+                self._throttle.keep(self.database)
             except BakendError as error:  # a full disk must not keep the rest from closing
                 _log.warning("The counts of failed logins are not saved: %s", error.message)
         self._packages.take_off_path()
         self._patterns.close()
         self.database.close()
+        self._use_lock.release()
+
+    def packages_problem(self) -> str | None:
+        """Say why the packages that are installed are not those of the lock; None if they are."""
+        return self._packages.problem()
 
     def programs(self) -> Programs:
         """Return the project's functions and jobs; made when they are first asked for."""
@@ -419,27 +469,21 @@ class App:
                     services,
                     clock=self._clock,
                     settings=self._settings,
-                    tell=self._realtime.tell,
+                    tell=self._tell,
                 )
             return self._programs
 
-    def _warnings(self) -> list[str]:
-        """Return what should be looked at, for `/health`."""
-        given_up = 0 if self._programs is None else len(self._programs.workers.given_up)
-        if given_up < GIVEN_UP_MANY:
-            return []
-        return [f"{given_up} runs of functions never ended; their threads stay until a restart"]
+    def _refuse(self, error: BakendError, status: int) -> tuple[int, Headers, bytes]:
+        self._metrics.refused(status)
+        return refusal(error, status)
 
-    def _has_programs(self) -> bool:
-        """Tell whether there are functions or jobs, or were: then their places must not stay."""
-        with self.database.read() as snapshot:
-            if snapshot.one("SELECT 1 FROM _functions") is not None:
-                return True
-        return any(
-            next((self._project / folder).rglob(pattern), None) is not None
-            for folder in ("functions", "jobs")
-            for pattern in ("*.py", "*.ts")
-        )
+    def _sockets(self) -> dict[str, int]:
+        sockets = {} if self._server is None else self._server.sockets()
+        return {**sockets, "websocket": self._realtime.connections()}
+
+    def _tell(self, draft: Draft) -> None:
+        self._vitals.ran(draft)
+        self._realtime.tell(draft)
 
     def _committed(self) -> None:
         self.bus.wake()
@@ -447,32 +491,10 @@ class App:
             self._programs.engine.wake()
 
     def _chores(self) -> tuple[Chore, ...]:
+        throttle, sessions, database = self._throttle, self._sessions, self.database
         return (
-            Chore(name="saving the throttle", every_s=5, run=self._save_throttle),
-            Chore(name="cleaning sessions", every_s=600, run=self._clean_sessions),
+            Chore(name="saving the throttle", every_s=5, run=lambda: throttle.keep(database)),
+            Chore(name="cleaning sessions", every_s=600, run=lambda: sessions.clean_all(database)),
             Chore(name="trimming the audit", every_s=3_600, run=self.audit.trim),
             Chore(name="emptying the trash", every_s=600, run=self.files.clean),
         )
-
-    def _email_of(self, snapshot: Snapshot, user_id: str) -> str | None:
-        user = self._users.find(snapshot, user_id)
-        return None if user is None else user.email
-
-    def _save_throttle(self) -> None:
-        if not self._throttle.is_saved():
-            with self.database.write() as tx:
-                self._throttle.save(tx)
-
-    def _clean_sessions(self) -> None:
-        is_more = True
-        while is_more:  # a transaction for each step: others write in between
-            with self.database.write() as tx:
-                is_more = self._sessions.clean(tx) > 0
-
-
-def _origins(texts: Sequence[str]) -> Origins:
-    return Origins(
-        exact=frozenset(texts) - {LOCALHOST, "*"},
-        localhost=LOCALHOST in texts,
-        everybody="*" in texts,
-    )

@@ -20,6 +20,7 @@
     ├─ SettingsError                 (never on the wire)    settings or project are wrong
     ├─ AddressInUseError             (never on the wire)
     ├─ NotWritableError              (never on the wire)    a folder or file cannot be written
+    ├─ BackupError                   (never on the wire)    an archive is damaged, or is no backup
     ├─ UserCodeError                 internal_error         a function or job did what it may not, or failed
     ├─ PackageError                  (never on the wire)    a package for the user's code cannot be had
     └─ DatabaseError                 internal_error
@@ -200,6 +201,10 @@ class AddressInUseError(BakendError):
 
 class NotWritableError(BakendError):
     """Raised when a folder or file of the project cannot be written."""
+
+
+class BackupError(BakendError):
+    """Raised when an archive is damaged, is no backup, or cannot be restored."""
 
 
 class PackageError(BakendError):

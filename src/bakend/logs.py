@@ -10,6 +10,7 @@ terminal, not a message that cannot be formatted.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -18,6 +19,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Final, Literal, Protocol, TextIO, TypeAlias, get_args
 
@@ -27,6 +29,11 @@ from bakend.structs import Struct
 Level: TypeAlias = Literal["DEBUG", "INFO", "WARN", "ERROR"]
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 """From the lowest to the highest."""
+
+Format: TypeAlias = Literal["text", "json"]
+
+request_id: Final[ContextVar[str | None]] = ContextVar("request_id", default=None)
+"""Id of the request that this thread answers."""
 
 # As the original: what /api/admin/logs can look back on, and the size of a part of the file.
 RECENT_LINES: Final = 500
@@ -66,6 +73,24 @@ class Line(Struct):
     timestamp: str
     level: Level
     message: str
+    logger: str = ""
+    """`bakend.api`, or a library's."""
+    request_id: str | None = None
+    """Of the request that was being answered, if one was."""
+
+    @property
+    def json(self) -> str:
+        """The line as an object, for programs; it has no line breaks."""
+        return json.dumps(
+            {
+                "time": self.timestamp,
+                "level": self.level,
+                "message": self.message,
+                "logger": self.logger,
+                "requestId": self.request_id,
+            },
+            ensure_ascii=False,
+        )
 
     @property
     def text(self) -> str:
@@ -151,15 +176,21 @@ class Logs:
 
 
 def configure(
-    *, level: Level, clock: Clock, log_file: Path | None = None, stream: TextIO | None = None
+    *,
+    level: Level,
+    clock: Clock,
+    log_file: Path | None = None,
+    stream: TextIO | None = None,
+    form: Format = "text",
 ) -> Logs:
     """Send the loggers under "bakend", and warnings of libraries, to stderr and to a file.
 
     Args:
         log_file: Absolute; its folder is made. When it cannot be written, stderr says so.
         stream: Instead of `sys.stderr`, which is looked up for each line.
+        form: Of a line there; those in memory have all their parts anyway.
     """
-    return Logs(_Sink(clock, log_file, stream), level)
+    return Logs(_Sink(clock, log_file, stream, form), level)
 
 
 def printable(text: str) -> str:
@@ -188,8 +219,11 @@ def _escape(found: re.Match[str]) -> str:
 class _Sink(logging.Handler):
     """Writes each record to the ring, to stderr and to the file; its lock orders them."""
 
-    def __init__(self, clock: Clock, log_file: Path | None, stream: TextIO | None) -> None:
+    def __init__(
+        self, clock: Clock, log_file: Path | None, stream: TextIO | None, form: Format
+    ) -> None:
         super().__init__()
+        self._form = form
         self._clock = clock
         self._stream = stream
         self._file = None if log_file is None else _File(log_file)
@@ -200,9 +234,9 @@ class _Sink(logging.Handler):
         self._complained_at: float | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = self._keep(_level(record.levelno), _message(record))
+        line = self._keep(_level(record.levelno), _message(record), record.name, request_id.get())
         if self._file is not None:
-            failure = self._file.write(line.text)
+            failure = self._file.write(self._written(line))
             if failure is not None:
                 self._complain(self._file.path, failure)
 
@@ -219,15 +253,20 @@ class _Sink(logging.Handler):
             self.release()
         super().close()
 
-    def _keep(self, level: Level, message: str) -> Line:
+    def _written(self, line: Line) -> str:
+        return line.json if self._form == "json" else line.text
+
+    def _keep(
+        self, level: Level, message: str, logger: str = "bakend.logs", request: str | None = None
+    ) -> Line:
         """Put a line into the ring and onto stderr."""
         now = self._clock.now()
         # Counted from the clock, so that numbers of an earlier run are never met again.
         self._last_seq = max(self._last_seq + 1, int(now.timestamp() * 1_000))
-        line = Line(self._last_seq, to_text(now), level, message)
+        line = Line(self._last_seq, to_text(now), level, message, logger, request)
         with self._ring_lock:
             self._ring.append(line)
-        self._write(line.text)
+        self._write(self._written(line))
         return line
 
     def _write(self, text: str) -> None:

@@ -174,6 +174,7 @@ def temporary_project(
         configured = Settings(
             database=folder / "bakend.db",
             storage=folder / "storage",
+            backup_folder=folder / "backups",
             auth_jwt_secret=Secret("a secret of tests, of no use to anybody"),
         ).replaced(**(settings or {}))
         app = App(

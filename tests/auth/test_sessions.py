@@ -144,7 +144,7 @@ def test_expired_rows_are_cleaned(project: TestProject, clock: FakeClock) -> Non
     alive = login(project)
     clock.advance(4 * DAY_S)
 
-    project.app._clean_sessions()
+    project.app._sessions.clean_all(project.app.database)
 
     with project.app.database.read() as snapshot:
         assert snapshot.value("SELECT count(*) FROM _sessions") == 1

@@ -30,7 +30,7 @@ def throttle(clock: FakeClock) -> Throttle:
 def database(tmp_path: Path, clock: FakeClock) -> Iterator[Database]:
     database = Database(tmp_path / "bakend.db", clock=clock)
     database.open()
-    migrate(database, report=print)
+    migrate(database, report=print, copies_to=None)
     yield database
     database.close()
 

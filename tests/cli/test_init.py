@@ -119,7 +119,9 @@ def test_init_writes_the_files_of_a_project(bak: Terminal, tmp_path: Path) -> No
         "storage/",
         ".bakend/",
         ".env",
+        "*.db.lock",
         "backups/",
+        "before-restore-*/",
         "logs/",
         ".DS_Store",
     ]

@@ -219,9 +219,8 @@ def test_looking_at_a_database_of_the_original_changes_nothing(bak: Terminal, fo
     assert plan.lines == ["lists\tThe collection is created"]
     assert (folder / "bakend.db").read_bytes() == before
     assert bak("migrate", "apply").lines == ["created lists"]
-    assert [each.name for each in (folder / "backups").iterdir()] == [
-        f"bakend-before-schema-{NEWEST}.db"
-    ]
+    (copy,) = (folder / "backups").iterdir()
+    assert copy.name.startswith(f"bakend-before-schema-{NEWEST}-")
 
 
 def test_a_database_that_another_process_holds_is_told(bak: Terminal, folder: Path) -> None:
@@ -237,3 +236,58 @@ def test_a_database_that_another_process_holds_is_told(bak: Terminal, folder: Pa
     assert refused.code == 75
     assert refused.err.startswith("The database is busy: another process is writing to it\n")
     assert status.lines == ["lists\tfile_only"]
+
+
+def test_a_dry_run_finds_what_a_plan_cannot(bak: Terminal, folder: Path) -> None:
+    """It tries the change with the stored values, says the steps, and changes nothing."""
+    plain = {**LISTS, "fields": [{"name": "name", "type": "string"}]}
+    _define(folder, plain)
+    bak("migrate", "apply")
+    unique = _with(LISTS, {"name": "name", "type": "string", "unique": True})
+    _define(folder, unique)
+
+    good = bak("migrate", "apply", "--dry-run")
+    with contextlib.closing(sqlite3.connect(folder / "bakend.db")) as database, database:
+        for number in range(2):
+            database.execute(
+                "INSERT INTO lists (id, created_at, updated_at, name) VALUES (?, 'x', 'x', 'same')",
+                (str(number),),
+            )
+    bad = bak("migrate", "apply", "--dry-run")
+    _define(folder, _with(LISTS))
+    lossy = bak("migrate", "apply", "--dry-run")
+    agreed = bak("migrate", "apply", "--dry-run", "--destructive", "--json")
+
+    assert (good.code, good.lines) == (0, ['lists\tField "name" becomes unique'])
+    assert (bad.code, bad.out) == (78, "")
+    assert "name" in bad.err
+    assert lossy.code == 78
+    assert agreed.json[0]["steps"][0]["kind"] == "drop_field"
+    _define(folder, plain)
+    assert bak("migrate", "status").lines == ["lists\tsynced"]
+
+
+def test_a_dry_run_makes_no_database(bak: Terminal, folder: Path) -> None:
+    """As `plan`."""
+    _define(folder, LISTS)
+
+    assert bak("migrate", "apply", "--dry-run").lines == ["lists\tThe collection is created"]
+    assert not (folder / "bakend.db").exists()
+
+
+def test_an_export_is_the_way_back(bak: Terminal, folder: Path) -> None:
+    """In the words of the original; what would be written over is told first."""
+    nothing = bak("migrate", "export")
+    _define(folder, LISTS, TODOS)
+    bak("migrate", "apply")
+    (folder / "collections" / "lists.json").unlink()
+    first = bak("migrate", "export")
+    _define(folder, _with(LISTS))
+    refused = bak("migrate", "export")
+    forced = bak("migrate", "export", "--force", "--json")
+
+    assert nothing.lines == ["No collections to export."]
+    assert first.lines == ["Exported 2 collection(s): lists, todos"]
+    assert (refused.code, "lists.json" in refused.err) == (1, True)
+    assert forced.json == ["lists", "todos"]
+    assert bak("migrate", "status").lines == ["lists\tsynced", "todos\tsynced"]

@@ -15,6 +15,7 @@ from bakend.database.connection import Database
 from bakend.database.migrations import NEWEST, STEPS, Report, migrate, rebuild_table
 from bakend.database.transaction import Transaction
 from bakend.errors import SchemaTooNewError, SettingsError
+from bakend.testing import FakeClock
 
 import original
 
@@ -29,7 +30,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 def run(database: Database, steps: dict[int, Any] | None = None) -> list[str]:
     said: list[str] = []
-    migrate(database, report=said.append, steps=steps)
+    migrate(database, report=said.append, copies_to=database.path.parent / "backups", steps=steps)
     return said
 
 
@@ -119,11 +120,68 @@ def test_a_copy_is_made_before_a_migration(tmp_path: Path) -> None:
 
     run(database)
 
-    copy = sqlite3.connect(tmp_path / "backups" / f"bakend-before-schema-{NEWEST}.db")
+    (path,) = (tmp_path / "backups").iterdir()
+    assert path.name.startswith(f"bakend-before-schema-{NEWEST}-20")
+    assert path.stat().st_mode & 0o777 == 0o600
+    copy = sqlite3.connect(path)
     assert copy.execute("SELECT value FROM _bakend_meta").fetchone() == ("3",)
     assert copy.execute("SELECT count(*) FROM _sessions").fetchone() == (3,)
     copy.close()
     database.close()
+
+
+def test_the_last_copies_stay(tmp_path: Path) -> None:
+    """Three of them, and nothing that others have put there goes."""
+    original.make(tmp_path / "bakend.db")
+    clock = FakeClock()
+    database = Database(tmp_path / "bakend.db", clock=clock)
+    database.open()
+    folder = tmp_path / "backups"
+    made = []
+    for _ in range(5):
+        clock.advance(1)
+        made.append(migrations.copy_before(database, NEWEST, folder))
+        (folder / "bakend.db").touch()
+    database.close()
+
+    assert set(folder.iterdir()) == {*made[-3:], folder / "bakend.db"}
+
+
+def test_no_copy_is_made_where_none_is_wanted(tmp_path: Path) -> None:
+    """The setting `backup.beforeMigration`."""
+    original.make(tmp_path / "bakend.db")
+    database = Database(tmp_path / "bakend.db", clock=SystemClock())
+    database.open()
+
+    migrate(database, report=print, copies_to=None)
+
+    assert rows(database, "SELECT value FROM _bakend_meta") == [(str(NEWEST),)]
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+    database.close()
+
+
+@pytest.mark.parametrize("version", range(1, NEWEST))
+def test_every_earlier_schema_is_brought_to_the_newest(tmp_path: Path, version: int) -> None:
+    """Each version that there ever was, with its copy."""
+    database = Database(tmp_path / "bakend.db", clock=SystemClock())
+    database.open()
+    migrate(
+        database,
+        report=print,
+        copies_to=None,
+        steps={number: step for number, step in STEPS.items() if number <= version},
+    )
+    fresh = Database(tmp_path / "fresh.db", clock=SystemClock())
+    fresh.open()
+    run(fresh)
+
+    said = run(database)
+
+    assert f"migrated from schema {version} to {NEWEST}" in said[-1]
+    assert len(list((tmp_path / "backups").iterdir())) == 1
+    assert shape(database) == shape(fresh)
+    database.close()
+    fresh.close()
 
 
 def test_a_step_that_fails_leaves_the_old_schema(tmp_path: Path) -> None:
@@ -221,7 +279,7 @@ def test_a_copy_that_was_not_finished_is_not_taken_for_one(tmp_path: Path) -> No
     database = Database(tmp_path / "bakend.db", clock=SystemClock())
     database.open()
 
-    copy = migrations.copy_before(database, NEWEST)
+    copy = migrations.copy_before(database, NEWEST, tmp_path / "backups")
 
     connection = sqlite3.connect(copy)
     assert connection.execute("SELECT count(*) FROM _users").fetchone() == (2,)

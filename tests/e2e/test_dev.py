@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -203,3 +204,29 @@ def test_start_does_not_watch(folder: Path) -> None:
         assert "size" not in plain.log
         with plain.client() as client:  # another process changed the database: it is seen at once
             assert client.post("/api/lists", {"name": "new", "size": 3}).json["size"] == 3
+
+
+def test_what_administrators_change_is_written_back(tmp_path: Path) -> None:
+    """Each change once; the watcher finds what is there already, and takes nothing back."""
+    admin = {
+        "BAKEND_ADMIN_EMAIL": "root@example.com",
+        "BAKEND_ADMIN_PASSWORD": "correct horse battery",
+    }
+    folder = make_project(tmp_path, [LISTS])
+    path = folder / "collections" / "lists.json"
+    with running_server(folder, command="dev", environ=admin) as server, server.client() as client:
+        login = {"email": "root@example.com", "password": "correct horse battery"}
+        token = client.post("/api/auth/login", login).json["token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        for number in range(5):
+            fields = [*LISTS["fields"], *({"name": f"f{n}", "type": "text"} for n in range(number))]
+            wanted = {**LISTS, "fields": fields}
+            answer = client.request("PUT", "/api/admin/collections/lists", wanted, headers)
+            assert (answer.status, answer.json["status"]) == (200, "synced")
+            assert json.loads(path.read_text()) == wanted
+        CLOCK.pause(6 * LOOK_EVERY_S * SLOWNESS)
+        answer = client.request("GET", "/api/admin/collections/lists", headers=headers)
+        assert len(answer.json["definition"]["fields"]) == len(LISTS["fields"]) + 4
+        assert server.log.count("Wrote ") == 4  # the first changed nothing
+        assert "stays as it is" not in server.log
+    assert [each.name for each in (folder / "collections").iterdir()] == ["lists.json"]

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +16,15 @@ import pytest
 
 import writer
 from forms import CONTENT_TYPE, UPLOAD, form
-from processes import Answer, ServerProcess, bak, free_port, make_project, running_server
+from processes import (
+    Answer,
+    ServerProcess,
+    bak,
+    environment,
+    free_port,
+    make_project,
+    running_server,
+)
 
 pytestmark = [
     pytest.mark.slow,
@@ -101,6 +110,47 @@ def test_a_body_finds_no_room(disk: Path, tmp_path: Path) -> None:
         assert [each["key"] for each in listed.json["items"]] == ["small"]
         assert large.status == 201
         assert "Traceback" not in server.log
+
+
+def test_a_backup_finds_no_room(disk: Path, tmp_path: Path) -> None:
+    """It ends with code 73 and leaves nothing, whether it sees that before or in the middle."""
+    project = make_project(
+        tmp_path / "project", [writer.COLLECTION], backup={"folder": str(disk / "backups")}
+    )
+    with running_server(project) as server, server.client() as client:
+        for number in range(50):
+            assert _create(server, f"k{number}", NOTE).status == 201
+        _fill(disk / "ballast")
+        before = bak(project, "backup", "create")
+        os.truncate(disk / "ballast", (disk / "ballast").stat().st_size - 5 * MIB)
+        code = (
+            "import shutil, sys; from collections import namedtuple;"
+            "shutil.disk_usage = lambda _: namedtuple('U', 'free')(1 << 40);"
+            "from bakend.cli.main import main; main(['backup', 'create'])"
+        )
+        ballast = [form(os.urandom(3 * MIB), visibility="public") for _ in range(3)]
+        ada = {"email": "ada@example.com", "password": "correct horse battery"}
+        token = client.post("/api/auth/register", ada).json["token"]
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": CONTENT_TYPE}
+        for body in ballast:
+            assert client.send("POST", UPLOAD, body, headers).status == 201
+        middle = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=project,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        left = _names(disk / "backups")
+        (disk / "ballast").unlink()
+        after = bak(project, "backup", "create")
+
+    assert (before.returncode, middle.returncode) == (73, 73), middle.stderr
+    assert "may need" in before.stderr
+    assert "No space is left" in middle.stderr
+    assert left == set()
+    assert after.returncode == 0, after.stderr
 
 
 @pytest.mark.parametrize("full", ["storage", "database"])

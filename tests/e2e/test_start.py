@@ -43,6 +43,16 @@ imports where it needs it, with a word why; what every start needs is added here
 
 NOT_OURS = {
     "bakend.auth.bcrypt",
+    "bakend.backups.archive",
+    "bakend.backups.backups",
+    "bakend.backups.contents",
+    "bakend.backups.keeper",
+    "bakend.backups.manifest",
+    "bakend.backups.restoring",
+    "bakend.backups.verifying",
+    "bakend.cli.backup",
+    "bakend.cli.doctor",
+    "bakend.cli.examination",
     "bakend.cli.functions",
     "bakend.cli.health",
     "bakend.cli.inspect",

@@ -7,7 +7,7 @@ an error becomes its envelope, the common headers are added, one line goes to th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Flask, g, request
@@ -16,10 +16,12 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter
 from werkzeug.wrappers import Response
 
+from bakend import logs
 from bakend.accounts.administration import Accounts
 from bakend.accounts.first_admin import FirstAdmin
 from bakend.api import admin, auth, dashboard, health, realtime, records, storage
 from bakend.api.admin import audit as admin_audit
+from bakend.api.admin import backups as admin_backups
 from bakend.api.admin import collections as admin_collections
 from bakend.api.admin import events as admin_events
 from bakend.api.admin import functions as admin_functions
@@ -32,7 +34,7 @@ from bakend.api.answers import COMMON_HEADERS
 from bakend.api.cors import Origins, cors_headers
 from bakend.api.errors import envelope, headers_of, status_of
 from bakend.api.requests import Networks, comes_from
-from bakend.api.routing import Route
+from bakend.api.routing import Route, shown
 from bakend.audit import Audit
 from bakend.auth.authenticator import Authenticator
 from bakend.clock import Clock
@@ -49,15 +51,20 @@ from bakend.errors import (
 from bakend.events.log import EventLog
 from bakend.ids import new_id
 from bakend.logs import Recent
+from bakend.metrics import Metrics
 from bakend.paths import normal_path
 from bakend.records.store import RecordStore
 from bakend.storage.files import FileStore
 from bakend.structs import Struct
 
 if TYPE_CHECKING:
+    from bakend.backups.keeper import BackupKeeper
     from bakend.programs import Programs
 
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+NO_ROUTE: Final = "none"
+"""In metrics, for paths that are no route: they are whatever clients think of."""
 
 REQUEST_ID_MAX: Final = 128
 """Characters of a request id that a trusted proxy may choose."""
@@ -89,9 +96,12 @@ class Parts(Struct, kw_only=True):
     file_words: admin_collections.FileWords
     programs: Callable[[], Programs]
     """Returns the functions and jobs; most projects have none, and never ask."""
+    backups: Callable[[], BackupKeeper]
+    """Returns who keeps the backups; made when it is first asked for."""
     recent_lines: Recent
-    warnings: Callable[[], Sequence[str]]
-    """Returns what `/health` says beside that it is well."""
+    looks: health.Looks
+    metrics: Metrics
+    """Where requests are counted."""
     show_settings: Callable[[], Mapping[str, object]]
     """Returns what administrators see of the settings."""
 
@@ -105,7 +115,7 @@ def create_wsgi_app(parts: Parts) -> WSGIApplication:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     _identify_requests(app, parts)  # before the blueprint of administration asks who it is
-    app.register_blueprint(health.routes(parts.warnings))
+    app.register_blueprint(health.routes(parts.looks))
     if parts.dashboard is not None:
         app.register_blueprint(dashboard.routes(parts.dashboard))
     app.register_blueprint(
@@ -121,6 +131,13 @@ def create_wsgi_app(parts: Parts) -> WSGIApplication:
     app.register_blueprint(realtime.routes())
     app.register_blueprint(_administration(parts))
     app.register_blueprint(records.routes(parts.records, json_depth=parts.json_depth))
+
+    @app.teardown_request
+    def end(_error: BaseException | None) -> None:
+        if g.pop("is_counted", False):
+            parts.metrics.ended()
+            logs.request_id.set(None)
+
     _answer_errors(app)
     _finish_answers(app, parts)
     # The place that Flask's documentation names for middleware.
@@ -140,6 +157,7 @@ def _administration(parts: Parts) -> Blueprint:
     admin_storage.add_routes(blueprint, parts.files)
     admin_functions.add_routes(blueprint, parts.programs)
     admin_jobs.add_routes(blueprint, parts.programs)
+    admin_backups.add_routes(blueprint, parts.backups)
     admin_users.add_routes(blueprint, parts.accounts, json_depth=parts.json_depth)
     return blueprint
 
@@ -153,6 +171,8 @@ class _CollectionConverter(BaseConverter):
 def _identify_requests(app: Flask, parts: Parts) -> None:
     @app.before_request
     def begin() -> None:
+        parts.metrics.begun()
+        g.is_counted = True
         g.identify = parts.authenticator.identify
         g.began_at = parts.clock.monotonic()
         given = request.headers.get("X-Request-Id", "")
@@ -163,6 +183,7 @@ def _identify_requests(app: Flask, parts: Parts) -> None:
             and comes_from(request.remote_addr, parts.trusted_proxies)
         )
         g.request_id = given if is_kept else new_id("req")
+        logs.request_id.set(g.request_id)
 
 
 def _answer_errors(app: Flask) -> None:
@@ -219,12 +240,16 @@ def _finish_answers(app: Flask, parts: Parts) -> None:
                 response.headers.add(name, value)
         response.headers["X-Request-Id"] = g.request_id
         _allow_origin(response.headers, parts.origins)
+        seconds = parts.clock.monotonic() - g.began_at
+        rule = request.url_rule
+        route = NO_ROUTE if rule is None else shown(rule.rule)
+        parts.metrics.answered(route, request.method, response.status_code, seconds)
         _access_log.info(
             "%s %s %d %.1fms %s",
             request.method,
             request.path,
             response.status_code,
-            (parts.clock.monotonic() - g.began_at) * 1000,
+            seconds * 1000,
             g.request_id,
         )
         return response

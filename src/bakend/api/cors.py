@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
+from bakend.settings import LOCALHOST
 from bakend.structs import Struct
 
 ALLOWED_METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE"
@@ -30,6 +32,15 @@ class Origins(Struct, kw_only=True):
         if self.everybody or origin in self.exact:
             return True
         return self.localhost and re.fullmatch(_LOCALHOST, origin) is not None
+
+
+def origins_of(texts: Sequence[str]) -> Origins:
+    """Return the origins that the setting `cors.origins` names."""
+    return Origins(
+        exact=frozenset(texts) - {LOCALHOST, "*"},
+        localhost=LOCALHOST in texts,
+        everybody="*" in texts,
+    )
 
 
 def cors_headers(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import cache
 from typing import NoReturn
 
 from werkzeug.routing import Rule
@@ -17,6 +19,12 @@ class Route(Rule):
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., NoReturn]:  # noqa: ARG002
         return _no_url
+
+
+@cache
+def shown(rule: str) -> str:
+    """Return a route for people: `/api/<collection>` for `/api/<collection:name>`."""
+    return re.sub(r"<(\w+):\w+>", r"<\1>", rule)
 
 
 def _no_url(route: Rule, **_values: object) -> NoReturn:

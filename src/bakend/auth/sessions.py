@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from bakend.auth.user import User
 from bakend.clock import Clock, to_text
+from bakend.database.connection import Database
 from bakend.database.transaction import Snapshot, Transaction
 from bakend.ids import new_id, new_refresh_token
 from bakend.structs import Struct
@@ -183,6 +184,13 @@ class SessionStore:
             (to_text(now - self._ttl), CLEAN_STEP),
         )
         return sessions + tokens
+
+    def clean_all(self, database: Database) -> None:
+        """Delete all that has expired; a transaction for each step, as others write in between."""
+        is_more = True
+        while is_more:
+            with database.write() as tx:
+                is_more = self.clean(tx) > 0
 
     def _refresh_again(self, tx: Transaction, token: str, now: datetime) -> Refreshed | None:
         row = tx.one(

@@ -17,8 +17,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from bakend.clock import Clock
+from bakend.database.connection import Database
 from bakend.database.transaction import Snapshot, Transaction
 from bakend.errors import RateLimitedError
+from bakend.settings import Settings
 from bakend.structs import Struct
 
 KEYS_MAX: Final = 50_000
@@ -127,6 +129,12 @@ class Throttle:
             else:
                 tx.execute("DELETE FROM _throttle WHERE key = ?", (key,))
 
+    def keep(self, database: Database) -> None:
+        """Save what has changed, in a transaction of its own."""
+        if not self.is_saved():
+            with database.write() as tx:
+                self.save(tx)
+
     def _wait_s(self, key: str, now: float) -> float:
         limit = self._limits[key.partition(":")[0]]
         hits = self._counting(key, now)
@@ -144,6 +152,17 @@ class Throttle:
 
     def _now(self) -> float:
         return round(self._clock.now().timestamp(), 3)
+
+
+def limits_of(settings: Settings) -> tuple[Limit, ...]:
+    """Return the limits as they are configured."""
+    return (
+        Limit("login", settings.throttle_login, 5 * 60),
+        Limit("loginAddress", settings.throttle_login_address, 5 * 60),
+        Limit("loginAccount", settings.throttle_login_account, 60 * 60),
+        Limit("register", settings.throttle_register, 10 * 60),
+        Limit("refresh", settings.throttle_refresh, 60),
+    )
 
 
 def network_of(address: str) -> str:

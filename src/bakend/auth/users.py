@@ -21,6 +21,11 @@ class UserStore:
         row = snapshot.one(f"{_SELECT} WHERE id = ?", (user_id,))
         return None if row is None else _user(row)
 
+    def email_of(self, snapshot: Snapshot, user_id: str) -> str | None:
+        """Return the address of a user, or None."""
+        user = self.find(snapshot, user_id)
+        return None if user is None else user.email
+
     def get(self, snapshot: Snapshot, user_id: str) -> User:
         """Return the user of an id.
 

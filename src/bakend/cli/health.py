@@ -31,15 +31,16 @@ _CONNECTIONS: Final = {
     metavar="SECONDS",
     help="Wait so long for each step of the answer.",
 )
+@click.option("--deep", is_flag=True, help="Also ask whether it can read and write.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 @click.pass_obj
-def health(project: Project, url: str | None, timeout: float, *, as_json: bool) -> int:
+def health(project: Project, url: str | None, timeout: float, *, deep: bool, as_json: bool) -> int:
     """Ask the running server whether it is well; exit code 0 if it is, 69 if not."""
     if url is None:
         configured = project.load(mode="command").settings
         host = configured.host or "127.0.0.1"
         url = f"http://{f'[{host}]' if ':' in host else host}:{configured.port}"
-    answer, problem = _ask(url, timeout)
+    answer, problem = ask(url, timeout, "/health?deep=true" if deep else "/health")
     if as_json:
         click.echo(json.dumps({"url": url, "ok": not problem, "answer": answer, "error": problem}))
     elif problem:
@@ -51,7 +52,7 @@ def health(project: Project, url: str | None, timeout: float, *, as_json: bool) 
     return NO_ANSWER if problem else 0
 
 
-def _ask(url: str, timeout_s: float) -> tuple[dict[str, Any], str | None]:
+def ask(url: str, timeout_s: float, path: str = "/health") -> tuple[dict[str, Any], str | None]:
     """Return the answer of `/health`, and what is wrong with it."""
     try:
         parts = urlsplit(url)
@@ -63,7 +64,7 @@ def _ask(url: str, timeout_s: float) -> tuple[dict[str, Any], str | None]:
     try:
         connection = _CONNECTIONS[parts.scheme](host, port, timeout=timeout_s)
         try:
-            connection.request("GET", f"{parts.path.rstrip('/')}/health")
+            connection.request("GET", f"{parts.path.rstrip('/')}{path}")
             response = connection.getresponse()
             content = response.read(ANSWER_MAX_BYTES)
         finally:

@@ -36,7 +36,9 @@ IGNORED: Final = (
     "storage/",
     ".bakend/",
     ".env",
+    "*.db.lock",
     "backups/",
+    "before-restore-*/",
     "logs/",
     ".DS_Store",
 )

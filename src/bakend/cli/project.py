@@ -43,12 +43,13 @@ class Project(Struct):
         )
 
     @contextmanager
-    def opened(self, *, writes: bool) -> Iterator[App]:
+    def opened(self, *, writes: bool, warns: bool = True) -> Iterator[App]:
         """Open the project for a short command.
 
         Args:
             writes: Whether the command changes anything. One that doesn't makes no database where
                 there is none, and migrates none.
+            warns: Whether it is printed what is odd about the settings.
         """
         import tempfile
 
@@ -57,12 +58,19 @@ class Project(Struct):
         from bakend.clock import SystemClock
 
         loaded = self.load(mode="command")
-        warn(loaded)
+        if warns:
+            warn(loaded)
         settings = loaded.settings
         with tempfile.TemporaryDirectory(prefix="bak-") as nowhere:
             if not writes and _is_absent(settings.database):
                 settings = settings.replaced(database=Path(nowhere) / "empty.db")
-            app = App(settings, loaded.project, clock=SystemClock(), secrets=loaded.variables)
+            app = App(
+                settings,
+                loaded.project,
+                config=loaded.config,
+                clock=SystemClock(),
+                secrets=loaded.variables,
+            )
             try:
                 app.open(writes=writes)
                 yield app

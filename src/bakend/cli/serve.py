@@ -66,7 +66,12 @@ def _serve(project: Project, mode: Mode, flags: Mapping[str, object]) -> int:
             click.echo(f"Created Bakend project at {made}")
         loaded = project.load(mode=mode, flags=flags)
     settings, clock = loaded.settings, SystemClock()
-    log = logs.configure(level=settings.log_level, clock=clock, log_file=settings.log_file)
+    log = logs.configure(
+        level=settings.log_level,
+        clock=clock,
+        log_file=settings.log_file,
+        form=settings.log_format,
+    )
     try:
         _say_what_is_odd(loaded)
         service = _service(project, clock)
@@ -76,6 +81,7 @@ def _serve(project: Project, mode: Mode, flags: Mapping[str, object]) -> int:
             settings,
             loaded.project,
             clock=clock,
+            config=loaded.config,
             first_admin=loaded.admin_email,
             recent_lines=log.recent,
             secrets=loaded.variables,

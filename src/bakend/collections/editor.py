@@ -8,7 +8,7 @@ rule it had. To open an operation to everyone, somebody has to write `public`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -46,9 +46,17 @@ class Entry(Struct, kw_only=True):
 class CollectionEditor:
     """Shows and changes collections, each change in one transaction. Thread: any."""
 
-    def __init__(self, database: Database, catalog: Catalog) -> None:
+    def __init__(
+        self,
+        database: Database,
+        catalog: Catalog,
+        *,
+        changed: Callable[[str], None] | None = None,
+    ) -> None:
+        """Take the parts; `changed` is called with the name of each collection that was changed."""
         self._database = database
         self._catalog = catalog
+        self._changed = changed or (lambda _name: None)
 
     def entries(self) -> list[Entry]:
         """Return every collection, by name."""
@@ -86,6 +94,7 @@ class CollectionEditor:
             plans = self._catalog.apply(tx, [_created(self._catalog.state(tx), body)])
             entry = self._entry(tx, body["name"])
         _tell(plans)
+        self._changed(body["name"])
         return entry
 
     def plan_change(self, name: str, body: Mapping[str, Any]) -> Plan:
@@ -116,6 +125,7 @@ class CollectionEditor:
             plans = self._catalog.apply(tx, [wanted], allow_destructive=allow_destructive)
             entry = self._entry(tx, name)
         _tell(plans)
+        self._changed(name)
         return entry
 
     def plan_deletion(self, name: str) -> Plan:
@@ -138,6 +148,7 @@ class CollectionEditor:
         with self._database.write(actor=actor) as tx:
             plans = self._catalog.apply(tx, [], drop=[name], allow_destructive=True)
         _tell(plans)
+        self._changed(name)
 
     def _entry(self, snapshot: Snapshot, name: str) -> Entry:
         for entry in _entries(snapshot, self._catalog.state(snapshot)):

@@ -7,6 +7,7 @@ everything. Where a server starts, a faulty file is reported and the others are 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Sequence
@@ -36,11 +37,19 @@ class Status(Struct):
     """What is broken, or in the way of a change; else empty."""
 
 
-class _Found(Struct):
+class Found(Struct):
+    """What stands in a folder of definitions."""
+
     definitions: dict[str, dict[str, Any]]
     """Name to definition, in the order of the file names."""
     faults: dict[str, str]
     """File name to what is wrong with it."""
+    names: dict[str, str]
+    """Name of a collection to the name of its file."""
+
+
+class _RehearsedError(Exception):
+    """Raised to take back what was only tried."""
 
 
 class CollectionFiles:
@@ -53,7 +62,7 @@ class CollectionFiles:
 
     def status(self) -> list[Status]:
         """Return how each collection stands, by name; broken files last."""
-        found = self._read()
+        found = read_folder(self._folder)
         with self._database.read() as snapshot:
             state = self._catalog.state(snapshot)
             _plans, faults = self._catalog.sift(snapshot, found.definitions)
@@ -90,18 +99,27 @@ class CollectionFiles:
             plans = self._catalog.plans(snapshot, wanted)
         return [plan for plan in plans if plan.steps]
 
-    def apply(self, *, allow_destructive: bool = False) -> list[Plan]:
+    def apply(self, *, allow_destructive: bool = False, rehearses: bool = False) -> list[Plan]:
         """Bring the database to what the files say, all of it or nothing; return what was done.
 
         Collections without a file stay as they are.
+
+        Args:
+            allow_destructive: Whether values may be lost.
+            rehearses: Whether it is all taken back in the end: what would have stood in its way
+                stands in the way of this, too.
 
         Raises:
             DefinitionError: Some file or change is not possible; carries every fault.
             DestructiveChangeError: Values would be lost, and that was not allowed.
         """
         wanted = self._require()
-        with self._database.write() as tx:
-            return self._catalog.apply(tx, wanted, allow_destructive=allow_destructive)
+        plans: list[Plan] = []
+        with contextlib.suppress(_RehearsedError), self._database.write() as tx:
+            plans = self._catalog.apply(tx, wanted, allow_destructive=allow_destructive)
+            if rehearses:
+                raise _RehearsedError
+        return plans
 
     def serve(self, *, changes: bool) -> None:
         """Bring the database near to the files as far as a server does by itself; report the rest.
@@ -110,7 +128,7 @@ class CollectionFiles:
         development); otherwise the database keeps its definition, and the log names the command.
         Never raises for what stands in the files.
         """
-        found = self._read()
+        found = read_folder(self._folder)
         for name, fault in found.faults.items():
             _log.error("%s is left out: %s", self._folder / name, fault)
         with self._database.read() as snapshot:
@@ -151,27 +169,30 @@ class CollectionFiles:
                     _log.warning('Collection "%s": %s', plan.name, warning)
 
     def _require(self) -> Sequence[dict[str, Any]]:
-        found = self._read()
+        found = read_folder(self._folder)
         if found.faults:
             raise DefinitionError(
                 f"{self._folder / name}: {fault}" for name, fault in found.faults.items()
             )
         return list(found.definitions.values())
 
-    def _read(self) -> _Found:
-        found = _Found({}, {})
-        paths = sorted(self._folder.glob("*.json"), key=lambda path: path.name.encode())
-        for path in paths:
-            try:
-                data = read_definition(path)
-            except DefinitionError as error:
-                found.faults[path.name] = error.message
-                continue
-            if data["name"] in found.definitions:
-                found.faults[path.name] = f'another file defines "{data["name"]}" already'
-            else:
-                found.definitions[data["name"]] = data
-        return found
+
+def read_folder(folder: Path) -> Found:
+    """Read every definition file in a folder; faults are kept, nothing raises."""
+    found = Found({}, {}, {})
+    paths = sorted(folder.glob("*.json"), key=lambda path: path.name.encode())
+    for path in paths:
+        try:
+            data = read_definition(path)
+        except DefinitionError as error:
+            found.faults[path.name] = error.message
+            continue
+        if data["name"] in found.definitions:
+            found.faults[path.name] = f'another file defines "{data["name"]}" already'
+        else:
+            found.definitions[data["name"]] = data
+            found.names[data["name"]] = path.name
+    return found
 
 
 def read_definition(path: Path) -> dict[str, Any]:

@@ -84,6 +84,8 @@ class Database:
             committed: Called after a commit that had events.
         """
         self.path = path
+        self.clock = clock
+        """Where its own time comes from."""
         self._clock = clock
         self._busy_timeout_s = busy_timeout_s
         self._synchronous = synchronous

@@ -13,20 +13,31 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from bakend.clock import to_text
 from bakend.database.connection import Database
 from bakend.database.transaction import Snapshot, Transaction
 from bakend.errors import NotWritableError, SchemaTooNewError, SettingsError
+
+COPIES_KEPT: Final = 3
+"""Of the copies that are made before a migration."""
 
 Report = Callable[[str], None]
 Step = Callable[[Transaction, Report], None]
 
 
-def migrate(database: Database, *, report: Report, steps: Mapping[int, Step] | None = None) -> None:
+def migrate(
+    database: Database,
+    *,
+    report: Report,
+    copies_to: Path | None,
+    steps: Mapping[int, Step] | None = None,
+) -> None:
     """Bring the database to the newest version.
 
     Args:
         database: Open.
         report: Takes a sentence about each thing done, for the log.
+        copies_to: The folder for a copy of the database as it was; None for no copy.
         steps: Version to what makes it, without a gap from 1; ours unless a test gives others.
 
     Raises:
@@ -40,7 +51,8 @@ def migrate(database: Database, *, report: Report, steps: Mapping[int, Step] | N
         return
     if found:
         report(f"Database: migrating from schema {found} to {newest}")
-        copy = copy_before(database, newest)
+    if found and copies_to is not None:
+        copy = copy_before(database, newest, copies_to)
         report(f"Database: copied to {copy} before its migration")
     with database.rebuild() as tx:
         found = version(tx)  # another process may have been faster
@@ -97,22 +109,35 @@ def version(snapshot: Snapshot) -> int:
         ) from None
 
 
-def copy_before(database: Database, newest: int) -> Path:
-    """Copy the database into `backups/` beside it, whole or not at all, and return where."""
-    folder = database.path.parent / "backups"
-    copy = folder / f"{database.path.stem}-before-schema-{newest}.db"
-    unfinished = copy.with_suffix(".unfinished")
+def copy_before(database: Database, newest: int, folder: Path) -> Path:
+    """Copy the database into a folder, whole or not at all, and return where.
+
+    The last `COPIES_KEPT` of such copies stay.
+    """
+    name = f"{database.path.stem}-before-schema-"
+    time = to_text(database.clock.now()).replace(":", "-").replace(".", "-")
+    copy = folder / f"{name}{newest}-{time}.db"
     try:
-        folder.mkdir(exist_ok=True)
-        unfinished.unlink(missing_ok=True)
-        database.copy_to(unfinished)
-        with unfinished.open("rb") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(copy)
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f"{name}*.unfinished*"):
+            left.unlink(missing_ok=True)
+        unfinished = copy.with_suffix(".unfinished")
+        unfinished.touch(mode=0o600)
+        try:
+            database.copy_to(unfinished)
+            with unfinished.open("rb") as file:
+                os.fsync(file.fileno())
+            unfinished.replace(copy)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        copies = sorted(folder.glob(f"{name}*.db"), key=lambda path: path.stat().st_mtime_ns)
+        for old in copies[:-COPIES_KEPT]:
+            old.unlink(missing_ok=True)
     except OSError as error:
         raise NotWritableError(
             f"The copy {copy} cannot be written: {error.strerror}",
-            hint="a database is copied before it is migrated; make room for the copy",
+            hint="a database is copied before it is migrated; make room for the copy, or set"
+            " backup.beforeMigration to false",
         ) from error
     return copy
 

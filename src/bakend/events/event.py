@@ -4,6 +4,7 @@
 `<collection>.deleted`                          payload: {"id"}; `before` keeps the whole record
 `system.collection.created|deleted`             payload: {"name"}
 `system.collection.updated`                     payload: {"name", "steps"}: what changed
+`system.backup.created|deleted|downloaded|restored`  payload: {"name"}
 `auth.register`, `auth.login`                   payload: the user
 `auth.logout`                                   payload: {"userId"}
 `auth.updated`                                  payload: the user; role or password changed
@@ -143,6 +144,13 @@ def collection_changed(name: str, action: str, steps: Sequence[Payload] = ()) ->
     payload: Payload = {"name": name, "steps": [*steps]} if action == "updated" else {"name": name}
     return Draft(
         type=f"system.collection.{action}", source="collections", subject=name, payload=payload
+    )
+
+
+def backup_handled(name: str, action: str) -> Draft:
+    """Tell that a backup was created, deleted, downloaded or restored."""
+    return Draft(
+        type=f"system.backup.{action}", source="backups", subject=name, payload={"name": name}
     )
 
 

@@ -22,6 +22,11 @@ TRIM_EVERY: Final = 256
 """After so many events old ones are trimmed: rarely enough to cost nothing, often enough that one
 step stays small."""
 
+GAPS: Final = "event_gaps"
+"""Key in `_bakend_meta`: `[[after, up to], …]`, the numbers that a restore left out."""
+
+GAPS_MAX: Final = 20
+
 TRIM_STEP: Final = 2 * TRIM_EVERY
 """Rows that one trim deletes at the most; twice what comes in between, so that a backlog shrinks."""
 
@@ -116,6 +121,24 @@ class EventLog:
         seq = snapshot.value("SELECT seq FROM sqlite_sequence WHERE name = '_events'")
         return 0 if seq is None else int(seq)
 
+    def leap(self, tx: Transaction, to: int) -> None:
+        """Leave numbers out, up to one: others had them before a restore, for other events."""
+        end = self.end(tx)
+        if to <= end:
+            return
+        if tx.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = '_events'", (to,)) == 0:
+            tx.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('_events', ?)", (to,))
+        gaps = [*_gaps(tx), [end, to]][-GAPS_MAX:]
+        tx.execute(
+            "INSERT INTO _bakend_meta (key, value) VALUES (?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (GAPS, wire.encode(gaps)),
+        )
+
+    def is_left_out(self, snapshot: Snapshot, seq: int) -> bool:
+        """Tell whether a number is one that `leap` has left out: who knows it knows another past."""
+        return any(after < seq <= to for after, to in _gaps(snapshot))
+
     def position(self, snapshot: Snapshot, reader: str) -> int:
         """Return the number of the last event that a reader is done with; 0 for a new one."""
         return snapshot.value("SELECT seq FROM _readers WHERE name = ?", (reader,)) or 0
@@ -165,6 +188,11 @@ class EventLog:
     def _passed_by_all(self, snapshot: Snapshot, end: int) -> int:
         slowest = snapshot.value("SELECT min(seq) FROM _readers")
         return end if slowest is None else int(slowest)
+
+
+def _gaps(snapshot: Snapshot) -> list[list[int]]:
+    text = snapshot.value("SELECT value FROM _bakend_meta WHERE key = ?", (GAPS,))
+    return json.loads(text) if text else []
 
 
 def _of_kind(kind: str) -> tuple[str, tuple[object, ...]]:

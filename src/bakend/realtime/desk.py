@@ -221,7 +221,8 @@ class Desk:
         """Send what a channel has missed, or say that it cannot be told."""
         with self._parts.database.read() as snapshot:
             oldest = self._parts.event_log.oldest(snapshot)
-        if since + 1 < oldest or since > self._position:
+            is_left_out = self._parts.event_log.is_left_out(snapshot, since)
+        if since + 1 < oldest or since > self._position or is_left_out:
             if line.catching_up is not None:
                 line.catching_up.settle(channel, self._position)
             line.send(messages.resync(channel, self._position))

@@ -79,6 +79,11 @@ class Realtime:
         if loop is not None:
             loop.wake()
 
+    def connections(self) -> int:
+        """Return how many there are."""
+        with self._lock:
+            return self._count
+
     def tell(self, draft: Draft) -> None:
         """Tell an event that is not in the log, if anybody is connected."""
         loop = self._loop

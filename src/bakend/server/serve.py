@@ -162,6 +162,10 @@ class Server:
             finally:
                 self.close()
 
+    def sockets(self) -> dict[str, int]:
+        """Return how many connections are open, without upgraded ones, and requests wait. Any thread."""
+        return {"http": len(self._shared.active_channels), "waiting": self._workers.waiting()}
+
     def stop(self) -> None:
         """Make `run` take no new connection, answer what has begun, and return.
 

@@ -54,6 +54,11 @@ class Workers:
         for thread in self._threads:
             thread.start()
 
+    def waiting(self) -> int:
+        """Return how many connections wait for a thread."""
+        with self._changed:
+            return len(self._reads) + len(self._writes)
+
     def add(self, channel: Channel) -> None:
         """Queue a connection for its next request. Any thread that holds its `requests_lock`."""
         waiting = self._writes if channel.next_may_write() else self._reads

@@ -19,16 +19,19 @@ from .values import (
     DATABASE,
     DELETED_USER_DATA,
     HOST,
+    LOG_FORMAT,
     LOG_LEVEL,
     NETWORKS,
     OPTIONAL_PATH,
     ORIGINS,
     PATH,
+    SCHEDULE,
     SECRET,
     SYNCHRONOUS,
     TRIES,
     DeletedUserData,
     Kind,
+    LogFormat,
     LogLevel,
     Network,
     Synchronous,
@@ -143,6 +146,35 @@ class Settings(Struct, kw_only=True):
         help="How long the bytes of a deleted file stay in `storage/trash`, so that a backup that "
         "runs can still read them; and how old a file must be for `bak storage prune`.",
     )
+    collections_write_back: bool = setting(
+        False,
+        dev=True,
+        key="collections.writeBack",
+        parse=BOOLEAN,
+        help="Write what administrators change of a collection into its file in `collections/`, too.",
+    )
+    backup_folder: Path = setting(
+        Path("backups"), key="backup.folder", parse=PATH, help="The folder of backups."
+    )
+    backup_schedule: str | None = setting(
+        None,
+        key="backup.schedule",
+        parse=SCHEDULE,
+        help="When the server makes a backup by itself, as a cron expression in the server's time or "
+        "a word such as `@daily`; `off` for never. One that was missed is made after the next start.",
+    )
+    backup_keep: int = setting(
+        7,
+        key="backup.keep",
+        parse=integer(1, 10_000),
+        help="How many of the server's own backups stay; others are never removed.",
+    )
+    backup_before_migration: bool = setting(
+        True,
+        key="backup.beforeMigration",
+        parse=BOOLEAN,
+        help="Copy the database before a newer Bakend changes its schema; the last 3 copies stay.",
+    )
     log_level: LogLevel = setting(
         "INFO", key="logLevel", parse=LOG_LEVEL, help="The least severe lines that are logged."
     )
@@ -151,6 +183,19 @@ class Settings(Struct, kw_only=True):
         key="logFile",
         parse=OPTIONAL_PATH,
         help="A file that gets the log lines too; kept in three parts of 5 MiB.",
+    )
+    log_format: LogFormat = setting(
+        "text",
+        key="log.format",
+        parse=LOG_FORMAT,
+        help="`text`: a line for people. `json`: an object a line, with time, level, message, logger "
+        "and the id of the request.",
+    )
+    metrics_token: Secret | None = setting(
+        None,
+        key="metrics.token",
+        parse=SECRET,
+        help="Opens `/metrics` for who sends it as `Authorization: Bearer`; administrators may always.",
     )
     auth_jwt_secret: Secret | None = setting(
         None,

@@ -24,6 +24,7 @@ T = TypeVar("T")
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Synchronous: TypeAlias = Literal["full", "normal"]
 DeletedUserData: TypeAlias = Literal["keep", "delete"]
+LogFormat: TypeAlias = Literal["text", "json"]
 LogLevel: TypeAlias = Literal["DEBUG", "INFO", "WARN", "ERROR"]
 
 # Longer than any sensible time, and far below where datetime arithmetic overflows.
@@ -169,6 +170,22 @@ def _parse_database(raw: object) -> Path:
     if text.strip() == ":memory:":
         raise ValueError('a file, as every thread would see a ":memory:" database of its own')
     return Path(text)
+
+
+def _parse_schedule(raw: object) -> str | None:
+    # Whether it makes sense is found out by who knows cron, when a server starts.
+    text = _text(raw).strip()
+    if text == "off":
+        return None
+    if not text.startswith("@") and len(text.split()) != 5:
+        raise ValueError
+    return text
+
+
+def _parse_format(raw: object) -> LogFormat:
+    if raw not in ("text", "json"):
+        raise ValueError
+    return raw
 
 
 def _parse_level(raw: object) -> LogLevel:
@@ -349,6 +366,20 @@ LOG_LEVEL: Final = Kind(
     read=_read_level,
     show=_same,
     example="`DEBUG`, `INFO`, `WARN`, `ERROR`",
+)
+SCHEDULE: Final[Kind[str | None]] = Kind(
+    expected='a cron expression like "0 3 * * *", a word like "@daily", or "off"',
+    parse=_parse_schedule,
+    read=_read_text,
+    show=lambda text: "off" if text is None else text,
+    example='`"0 3 * * *"`, `"@daily"`, `"off"`',
+)
+LOG_FORMAT: Final = Kind(
+    expected="one of text, json",
+    parse=_parse_format,
+    read=_read_text,
+    show=_same,
+    example="`text`, `json`",
 )
 SYNCHRONOUS: Final = Kind(
     expected="one of full, normal",

@@ -70,6 +70,15 @@ class Blobs:
             except (FileNotFoundError, IsADirectoryError):
                 return None
 
+    def open_kept(self, file_id: str) -> BinaryIO | None:
+        """Return the bytes of a file, also of one that was deleted a short while ago."""
+        stream = self.open(file_id)
+        if stream is not None or not is_file_id(file_id):
+            return stream
+        with disk_errors(), contextlib.suppress(FileNotFoundError):
+            return (self._trash / file_id).open("rb", buffering=0)
+        return None
+
     def has(self, file_id: str) -> bool:
         """Tell whether there are bytes of that id."""
         return is_file_id(file_id) and self._path(file_id).is_file()

@@ -202,6 +202,11 @@ class Workers:
         with self._condition:
             return self._count - len(self._running) - len(self._waiting)
 
+    def busy(self) -> int:
+        """Return how many calls run, or wait for a thread."""
+        with self._condition:
+            return len(self._running) + len(self._waiting)
+
     def submit(self, call: Call) -> bool:
         """Let a call be run; False when the end has come and it will not be."""
         with self._condition:
