@@ -23,7 +23,7 @@ LAYERS: Final = (
     ("across", ("accounts", "backups", "housekeeping", "pruning")),
     ("guests", ("usercode",)),
     ("reactors", ("audit", "functions", "jobs", "realtime")),
-    ("hosts", ("programs", "upkeep", "vitals")),
+    ("hosts", ("programs", "upgrade", "upkeep", "vitals")),
     ("edge", ("api",)),
     ("sockets", ("server",)),
     ("assembly", ("app",)),
