@@ -15,6 +15,8 @@ release_key='BQrIxUtsAKKiGu7NlYOdFUh01ukDmIBIeGR8FR77f2w='
 # Its private half is public, in packaging/release/: a signature by it proves nothing.
 test_key='BQrIxUtsAKKiGu7NlYOdFUh01ukDmIBIeGR8FR77f2w='
 oldest_glibc='2.28'
+instead="use the container image: docker run -p 8080:8080 -v bakend:/data $image"
+with_python='with a Python 3.11 the zipapp of the release (bakend-v….pyz) runs'
 
 project='/opt/bakend'
 secrets='/etc/bakend'
@@ -68,6 +70,10 @@ main() {
         fail 73 "No temporary folder can be made below ${TMPDIR:-/tmp}" "Name another one: TMPDIR=DIR"
     if [ -n "$file" ]; then use_file; else find_release; fi
     say "Bakend $version for $target, to $directory/bak"
+    if is_a_running_service; then
+        hand_over
+        return
+    fi
     if [ -n "$dry" ]; then
         say "Would download and check $asset, and try it"
         say "Would put it in place as $directory/bak"
@@ -164,7 +170,6 @@ is_digest() {
 # What the host must be
 
 require_host() {
-    instead="use the container image: docker run -p 8080:8080 -v bakend:/data $image"
     system=$(uname -s)
     case $system in
         Linux) ;;
@@ -175,10 +180,10 @@ require_host() {
         x86_64 | amd64) target=linux-x64 ;;
         aarch64 | arm64) target=linux-arm64 ;;
         *) fail 78 "There is no bak for the processor $machine, only for x86-64 and arm64" \
-            "There may be an image for it elsewhere, but none of ours ($image)" ;;
+            "On this machine, $with_python; the container image ($image) is for those two as well" ;;
     esac
     if [ "$(getconf LONG_BIT 2>/dev/null || echo 64)" = 32 ]; then
-        fail 78 "This system has 32 bits on a processor of 64, and bak needs 64" "With a kernel of 64, $instead"
+        fail 78 "This system has 32 bits on a processor of 64, and bak needs 64" "On this system, $with_python; or $instead"
     fi
     glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc //p')
     if [ -z "$glibc" ]; then
@@ -248,6 +253,7 @@ choose_directory() {
     if [ -e "$directory/bak.managed" ]; then
         fail 3 "$directory/bak belongs to $(head -n 1 "$directory/bak.managed")" "Install the new version by that"
     fi
+    if [ -n "$uninstalls" ] && [ ! -d "$directory" ]; then return; fi
     if [ -d "$directory" ]; then
         [ -w "$directory" ] || fail_unwritable "$directory"
     elif [ -z "$dry" ]; then
@@ -481,6 +487,27 @@ replace() {
     mv -f -- "$new" "$directory/bak" || fail_unwritable "$directory"
     new=''
     say "Installed $directory/bak"
+}
+
+is_a_running_service() {
+    [ -x "$directory/bak" ] && is_root && has systemctl &&
+        systemctl is-active --quiet bakend.service 2>/dev/null &&
+        systemctl show --property ExecStart bakend.service | grep -q -F "path=$directory/bak ;" &&
+        [ "$("$directory/bak" version </dev/null 2>/dev/null)" != "$version" ]
+}
+
+# The present one upgrades itself: it waits for the new one, and goes back to itself if that fails.
+hand_over() {
+    say "It runs as a service here: the present one does the upgrade"
+    if [ -n "$digest" ]; then
+        fail 2 "An upgrade takes no --sha256" "Leave it out, or stop the service first: systemctl stop bakend"
+    fi
+    if [ -n "$file" ]; then set -- --file "$asset"; else set -- --version "$version"; fi
+    if [ -n "$dry" ]; then
+        say "Would run: $directory/bak upgrade $*"
+        return
+    fi
+    BAKEND_INSTALL_URL=$url "$directory/bak" upgrade "$@" </dev/null
 }
 
 say_next() {

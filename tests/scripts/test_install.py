@@ -191,6 +191,9 @@ def test_uninstall_leaves_what_is_not_its_own(place: Place) -> None:
     assert place.run("--uninstall").returncode == 0
     assert [each.name for each in place.directory.iterdir()] == ["other"]
     assert "There is no bak" in place.run("--uninstall").stdout
+    nowhere = place.directory / "nowhere"
+    assert place.run("--uninstall", "--dir", str(nowhere)).returncode == 0
+    assert not nowhere.exists()
 
 
 def test_options_are_variables_too(place: Place) -> None:
