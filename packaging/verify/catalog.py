@@ -33,6 +33,7 @@ SUBJECTS: Final = (
     "packages",
     "container",
     "proxy",
+    "programs",
     "browser",
 )
 

@@ -220,7 +220,7 @@ class App:
             settings.storage,
             self._metrics,
             clock=clock,
-            workers=lambda: None if self._programs is None else self._programs.workers,
+            programs=lambda: self._programs,
             sockets=self._sockets,
         )
         self._packages = PackageFolder(project)
@@ -346,7 +346,7 @@ class App:
         """
         self.collection_files.serve(changes=develops)
         self._packages.put_on_path()
-        problem = self.packages_problem()
+        problem = self._packages.problem()
         if problem is not None:
             _log.warning("%s", problem)
         settings = self._settings
@@ -388,7 +388,7 @@ class App:
         self._housekeeper.start()
         self.audit.start()
         self.upkeep.start()
-        if develops or are_there(self._project, self.database):
+        if develops or are_there(self._project, self.database, self._runs):
             self.programs().load()
             self.programs().start()
         if self._is_stopped:  # the signal came while the parts were being opened
@@ -441,16 +441,13 @@ class App:
         self.database.close()
         self._use_lock.release()
 
-    def packages_problem(self) -> str | None:
-        """Say why the packages that are installed are not those of the lock; None if they are."""
-        return self._packages.problem()
-
     def programs(self) -> Programs:
         """Return the project's functions and jobs; made when they are first asked for."""
         with self._programs_lock:
             if self._programs is None:
                 from bakend.programs import Programs  # most projects have none
                 from bakend.usercode.context import Services
+                from bakend.usercode.tasks import TaskQueue
 
                 services = Services(
                     clock=self._clock,
@@ -460,6 +457,7 @@ class App:
                     settings=self._settings,
                     secrets=self._secrets,
                     find_user=self._users.find,
+                    tasks=TaskQueue(self._runs, clock=self._clock),
                 )
                 self._programs = Programs(
                     self._project,
@@ -471,6 +469,8 @@ class App:
                     settings=self._settings,
                     tell=self._tell,
                 )
+                self._packages.put_on_path()
+                self.records.hooks = self._programs.before
             return self._programs
 
     def _refuse(self, error: BakendError, status: int) -> tuple[int, Headers, bytes]:

@@ -6,12 +6,14 @@ Used by Bakend's own tests; nothing in the package imports it.
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from flask import Flask
@@ -76,6 +78,12 @@ class FakeClock:
 PASSWORD: Final = "correct horse battery"  # noqa: S105  of everybody in a test
 CHEAP: Final = Cost(log2_n=4, r=1, p=1)
 """Thousands of passwords a second, where tests need users."""
+
+
+NOT_COPIED: Final = shutil.ignore_patterns(
+    ".*", "*.db*", "storage", "backups", "__pycache__", "logs"
+)
+"""What of a project is data, or none of its own."""
 
 
 class TestProject(Struct):
@@ -155,6 +163,8 @@ def temporary_project(
     folder: Path | None = None,
     recent_lines: Recent = none_kept,
     first_admin: str | None = None,
+    source: Path | None = None,
+    secrets: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[TestProject]:
     """Open a project in a new folder, and take it away afterwards.
 
@@ -165,9 +175,14 @@ def temporary_project(
         folder: Take this folder instead, and leave it there.
         recent_lines: What administrators see of the log.
         first_admin: Address that becomes an administrator by registering.
+        source: A project to begin with: its collections, functions, jobs and whatever else lies beside
+            them are copied, its data is not.
+        secrets: What functions and jobs find in `ctx.secrets`.
     """
     with tempfile.TemporaryDirectory(prefix="bakend-test-") as made:
         folder = Path(made) if folder is None else folder
+        if source is not None:
+            shutil.copytree(source, folder, ignore=NOT_COPIED, dirs_exist_ok=True)
         (folder / "collections").mkdir(exist_ok=True)
         for each in collections:
             (folder / "collections" / f"{each['name']}.json").write_text(json.dumps(each))
@@ -185,6 +200,7 @@ def temporary_project(
             passwords=Passwords(CHEAP),
             recent_lines=recent_lines,
             show_settings=lambda: _shown(configured, folder),
+            secrets=secrets,
         )
         try:
             app.open()

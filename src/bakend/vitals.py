@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from bakend.clock import Clock
 from bakend.database.connection import Database
@@ -36,6 +36,20 @@ Sockets = Callable[[], Mapping[str, int]]
 """Returns how many `http` and `websocket` connections are open, and requests `waiting`."""
 
 
+class Programs(Protocol):
+    """What is asked of the functions and jobs of a project."""
+
+    @property
+    def given_up(self) -> Sequence[str]:
+        """Names of runs that did not end."""
+        ...
+
+    @property
+    def workers(self) -> Workers:
+        """Their threads."""
+        ...
+
+
 class Vitals:
     """Thread: any."""
 
@@ -47,7 +61,7 @@ class Vitals:
         metrics: Metrics,
         *,
         clock: Clock,
-        workers: Callable[[], Workers | None],
+        programs: Callable[[], Programs | None],
         sockets: Sockets,
     ) -> None:
         """Take the parts.
@@ -58,7 +72,7 @@ class Vitals:
             storage: The folder of uploaded files.
             metrics: What was counted.
             clock: Where time comes from.
-            workers: Returns what runs functions and jobs, None where there are none.
+            programs: Returns what runs functions and jobs, None where there are none.
             sockets: See its type.
         """
         self._database = database
@@ -66,7 +80,7 @@ class Vitals:
         self._storage = storage
         self._metrics = metrics
         self._clock = clock
-        self._workers = workers
+        self._programs = programs
         self._sockets = sockets
         self._started_at = clock.now().timestamp()
         self._lock = threading.Lock()
@@ -105,8 +119,8 @@ class Vitals:
         return self._metrics.text(self._samples())
 
     def _given_up(self) -> int:
-        workers = self._workers()
-        return 0 if workers is None else len(workers.given_up)
+        programs = self._programs()
+        return 0 if programs is None else len(programs.given_up)
 
     def _can_read(self) -> bool:
         try:
@@ -162,8 +176,8 @@ class Vitals:
             waiting = snapshot.value("SELECT count(*) FROM _runs WHERE status = 'waiting'")
         yield Sample("bakend_events_last", "counter", "Number of the last event.", last)
         yield Sample("bakend_runs_waiting", "gauge", "Runs that are to be tried again.", waiting)
-        workers = self._workers()
-        busy = 0 if workers is None else workers.busy()
+        programs = self._programs()
+        busy = 0 if programs is None else programs.workers.busy()
         yield Sample("bakend_runs_running", "gauge", "Runs in progress, or about to begin.", busy)
         yield Sample("bakend_runs_given_up", "gauge", "Runs that never ended.", self._given_up())
         yield from self._process()

@@ -43,6 +43,20 @@ def decode(body: bytes, *, max_depth: int) -> Any:
     return value
 
 
+def decode_object(content_type: str, body: bytes, *, max_depth: int) -> dict[str, Any]:
+    """Read the JSON object that a request brings.
+
+    Raises:
+        InvalidInputError: Another content type, no JSON, or JSON that is not an object.
+    """
+    if "application/json" not in content_type.lower():
+        raise InvalidInputError("Content-Type must be application/json")
+    value = decode(body, max_depth=max_depth)
+    if not isinstance(value, dict):
+        raise InvalidInputError("Request body must be a JSON object")
+    return value
+
+
 def _check(root: object, max_depth: int) -> None:
     """Refuse lone surrogates and deep nesting, without recursion of our own."""
     waiting = [(root, 0)]

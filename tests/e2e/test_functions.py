@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import random
+import signal
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -20,7 +21,6 @@ from processes import (
     START_S,
     Client,
     bak,
-    free_port,
     make_project,
     running_server,
     start_server,
@@ -122,17 +122,17 @@ def test_no_committed_record_is_lost_to_a_function(tmp_path: Path) -> None:
     A tenth of the events fail once before they succeed, and one ends the process each time.
     """
     chance = random.Random(SEED)
-    project, port = project_with(tmp_path, append=APPENDS), free_port()
+    project = project_with(tmp_path, append=APPENDS)
     acknowledged: dict[str, list[int]] = {}
     kills = inside = by_event = 0
     while kills < KILLS:
-        with start_server(project, port=port) as server:
+        with start_server(project) as server:
             wait_until(
                 lambda: server.process.poll() is not None or server.is_healthy(),
                 START_S,
                 what="it answers, or has died of the deadly event",
             )
-            load = _Load(port)
+            load = _Load(server.port)
             if kills == KILLS // 2 and not by_event:
                 with server.client() as client, suppress(OSError, http.client.HTTPException):
                     client.post("/api/posts", {"number": 0, "title": "deadly"})
@@ -140,7 +140,8 @@ def test_no_committed_record_is_lost_to_a_function(tmp_path: Path) -> None:
             thread.start()
             CLOCK.pause(chance.uniform(0.02, 0.5))
             told = project / f"die-{chance.choice(('before', 'after'))}"
-            if server.process.poll() is not None:
+            if (code := server.process.poll()) is not None:
+                assert code == -signal.SIGKILL, server.tail
                 by_event += 1
             elif kills % 2:
                 told.touch()
@@ -155,7 +156,7 @@ def test_no_committed_record_is_lost_to_a_function(tmp_path: Path) -> None:
             thread.join()
             acknowledged.update(load.acknowledged)
 
-    with running_server(project, port=port):
+    with running_server(project):
         wait_until(lambda: is_done(project), 120, what="the function is done", every_s=0.5)
     seen = numbers_seen(project)
     events = sum(len({*numbers}) for numbers in seen.values())
@@ -165,7 +166,10 @@ def test_no_committed_record_is_lost_to_a_function(tmp_path: Path) -> None:
         f" after {kills} kills, {inside} inside the function, and {by_event} by the deadly event"
     )
     assert len(acknowledged) > KILLS
-    assert (inside, by_event) == (KILLS // 2, 3)
+    assert inside == KILLS // 2
+    assert (
+        1 <= by_event <= 3
+    )  # another kill may come just while it runs, and counts as one of the three
     for record, numbers in seen.items():
         assert {*acknowledged.get(record, [])} <= {*numbers}
         first = [*dict.fromkeys(numbers)]

@@ -65,6 +65,7 @@ NOT_OURS = {
     "bakend.cli.users",
     "bakend.collections.pattern_judge",
     "bakend.collections.pattern_syntax",
+    "bakend.database.joined",
     "bakend.functions",
     "bakend.jobs",
     "bakend.programs",
@@ -78,6 +79,7 @@ NOT_OURS = {
     "bakend.systemd",
     "bakend.testing",
     "bakend.usercode.context",
+    "bakend.usercode.inside",
     "bakend.usercode.lease",
     "bakend.usercode.loader",
     "bakend.usercode.marks",
@@ -85,6 +87,7 @@ NOT_OURS = {
     "bakend.usercode.packages.pip",
     "bakend.usercode.packages.requirements",
     "bakend.usercode.packages.user_packages",
+    "bakend.usercode.reject",
     "bakend.usercode.watcher",
     "bakend.usercode.workers",
 }

@@ -41,6 +41,9 @@ def test_each_decorator_says_which_events() -> None:
     bakend.on_register("users", handler)
     bakend.on_logout("users", handler)
     bakend.on_event("storage.uploaded", handler)
+    bakend.before_create("posts", handler)
+    bakend.before_update("posts")(handler)
+    bakend.before_delete("posts", handler, timeout=1)
 
     assert [(mark.type, mark.event_type) for mark in noted()] == [
         ("create", "posts.created"),
@@ -50,6 +53,9 @@ def test_each_decorator_says_which_events() -> None:
         ("register", "auth.register"),
         ("logout", "auth.logout"),
         ("event", "storage.uploaded"),
+        ("before_create", "posts.before_create"),
+        ("before_update", "posts.before_update"),
+        ("before_delete", "posts.before_delete"),
     ]
 
 

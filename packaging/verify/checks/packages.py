@@ -7,7 +7,7 @@ from typing import Final
 
 from verify.catalog import full
 from verify.hosts.host import Host
-from verify.hosts.network import INSTALL_S, connect, install
+from verify.hosts.network import INSTALL_S, connected, install
 from verify.hosts.server import make_project
 from verify.lab import Lab
 from verify.outcome import expect
@@ -29,14 +29,14 @@ def pillow_and_numpy(lab: Lab) -> str:
     """`bak add pillow numpy` and an import of both; then `bak sync` on a second host by the lock alone."""
     with lab.bare() as first:
         lacking = _libraries(first)
-        environ = connect(first)
+        environ = connected(first)
         make_project(first, PROJECT)
         added = _bak(first, environ, "add", "pillow", "numpy")
         seen = _imported(first, environ)
         asked = first.at(PROJECT)
         with lab.bare() as second:
             _libraries(second)
-            environ = connect(second)
+            environ = connected(second)
             make_project(second, PROJECT)
             for name in ("packages.txt", "packages.lock"):
                 shutil.copy(asked / name, second.at(PROJECT))

@@ -7,10 +7,14 @@ import http.client
 import json
 import secrets
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from verify.outcome import expect
+
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,13 @@ class Answer:
 
 
 def ask(
-    port: int, method: str, path: str, content: object = None, *, timeout_s: float = 30.0
+    port: int,
+    method: str,
+    path: str,
+    content: object = None,
+    *,
+    headers: Mapping[str, str] = NOTHING,
+    timeout_s: float = 30.0,
 ) -> Answer:
     """Send one request on a connection of its own, and return the whole answer.
 
@@ -38,10 +48,8 @@ def ask(
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
         body = None if content is None else json.dumps(content)
-        headers = {"Connection": "close"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        connection.request(method, path, body, headers)
+        typed = {} if body is None else {"Content-Type": "application/json"}
+        connection.request(method, path, body, {"Connection": "close", **typed, **headers})
         response = connection.getresponse()
         return Answer(response.status, response.headers.get("Content-Type", ""), response.read())
     finally:

@@ -17,7 +17,7 @@ CERTIFICATES: Final = "/etc/ssl/certs/ca-certificates.crt"
 PASSED_ON: Final = ("PIP_", "SSL_CERT_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 
 
-def connect(host: Host) -> dict[str, str]:
+def connected(host: Host) -> dict[str, str]:
     """Let a host use the network as this machine does; return its environment."""
     shutil.copyfile("/etc/resolv.conf", host.at("/etc/resolv.conf"))
     place = host.at(CERTIFICATES)
@@ -43,7 +43,7 @@ def install(host: Host, *packages: str) -> None:
     Raises:
         NotRun: They cannot be had.
     """
-    connect(host)
+    connected(host)
     policy = host.at("/usr/sbin/policy-rc.d")
     policy.write_text("#!/bin/sh\nexit 101\n")
     policy.chmod(0o755)

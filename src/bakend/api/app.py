@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 from bakend import logs
 from bakend.accounts.administration import Accounts
 from bakend.accounts.first_admin import FirstAdmin
-from bakend.api import admin, auth, dashboard, health, realtime, records, storage
+from bakend.api import admin, auth, dashboard, health, own_routes, realtime, records, storage
 from bakend.api.admin import audit as admin_audit
 from bakend.api.admin import backups as admin_backups
 from bakend.api.admin import collections as admin_collections
@@ -47,6 +47,7 @@ from bakend.errors import (
     MethodNotAllowedError,
     NotFoundError,
     PayloadTooLargeError,
+    UserCodeError,
 )
 from bakend.events.log import EventLog
 from bakend.ids import new_id
@@ -95,7 +96,7 @@ class Parts(Struct, kw_only=True):
     editor: CollectionEditor
     file_words: admin_collections.FileWords
     programs: Callable[[], Programs]
-    """Returns the functions and jobs; most projects have none, and never ask."""
+    """Returns the functions, routes and jobs; most projects have none, and never ask."""
     backups: Callable[[], BackupKeeper]
     """Returns who keeps the backups; made when it is first asked for."""
     recent_lines: Recent
@@ -130,6 +131,11 @@ def create_wsgi_app(parts: Parts) -> WSGIApplication:
     app.register_blueprint(storage.routes(parts.files, link_key=parts.link_key, clock=parts.clock))
     app.register_blueprint(realtime.routes())
     app.register_blueprint(_administration(parts))
+    app.register_blueprint(
+        own_routes.routes(
+            parts.programs, json_depth=parts.json_depth, trusted_proxies=parts.trusted_proxies
+        )
+    )
     app.register_blueprint(records.routes(parts.records, json_depth=parts.json_depth))
 
     @app.teardown_request
@@ -198,7 +204,7 @@ def _answer_errors(app: Flask) -> None:
                 g.request_id,
                 error.message,
                 f" ({error.hint})" if error.hint else "",
-                exc_info=error if status == 500 else None,
+                exc_info=_shown(error) if status == 500 else None,
             )
         return Response(envelope(error, g.request_id), status, headers_of(error))
 
@@ -212,6 +218,11 @@ def _answer_errors(app: Flask) -> None:
         _log.exception("%s %s failed, %s", request.method, request.path, g.request_id)
         failure = BakendError(str(error))
         return Response(envelope(failure, g.request_id), 500, headers_of(failure))
+
+
+def _shown(error: BakendError) -> BaseException | None:
+    """Return what the log shows the traceback of: where the project's own code failed, only that."""
+    return error.__cause__ if isinstance(error, UserCodeError) else error
 
 
 def _from_werkzeug(error: HTTPException) -> BakendError:

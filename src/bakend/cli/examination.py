@@ -25,6 +25,7 @@ from bakend.errors import BakendError
 from bakend.settings import Loaded
 from bakend.settings.secret import secret_file
 from bakend.structs import Struct
+from bakend.usercode.packages.folder import PackageFolder
 from bakend.version import VERSION, build
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def of_project(app: App, loaded: Loaded, clock: Clock, *, deep: bool) -> Iterato
         yield from _of_database(app, deep=deep)
     for look in (_of_collections, _of_programs):
         yield from _guarded(look, app)
-    problem = app.packages_problem()
+    problem = PackageFolder(loaded.project).problem()
     if problem is None:
         yield Finding(
             "packages", "ok", "What packages.lock says is installed, or nothing is asked for"
@@ -288,7 +289,7 @@ def _of_collections(app: App) -> Iterator[Finding]:
 
 def _of_programs(app: App) -> Iterator[Finding]:
     programs = app.programs()
-    programs.load()
+    programs.look()
     for what, items in (("functions", programs.functions()), ("jobs", programs.jobs())):
         errors = [str(each["error"]) for each in items if each.get("error")]
         for error in errors:

@@ -40,6 +40,7 @@ NEWER: Final = 10
 NO_ANSWER: Final = 69
 DAMAGED: Final = 70
 """Given by packaging/head/main.c: Python may not even start then."""
+WRONG_PROJECT: Final = 78
 
 EXIT_CODES: Final[dict[type[BakendError], int]] = {
     ManagedError: 3,
@@ -51,8 +52,8 @@ EXIT_CODES: Final[dict[type[BakendError], int]] = {
     NotWritableError: 73,
     StorageFullError: 73,
     DatabaseBusyError: 75,
-    SettingsError: 78,
-    DefinitionError: 78,
+    SettingsError: WRONG_PROJECT,
+    DefinitionError: WRONG_PROJECT,
 }
 
 

@@ -1,4 +1,4 @@
-"""`bak functions`: the Python that runs after events."""
+"""`bak functions`: the Python that runs after events, before writes, at requests, or when asked for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from bakend.cli import failures
 from bakend.cli.project import Project, config_option
 
 if TYPE_CHECKING:
@@ -42,14 +43,32 @@ def list_functions(project: Project, *, as_json: bool) -> int:
     """
     with project.opened(writes=False) as app:
         programs = app.programs()
-        programs.load()
+        programs.look()
         items = programs.functions()
     return show_items(items, ("eventType", "name"), as_json=as_json)
 
 
+@functions.command("check")
+@config_option
+@as_json_option
+@click.pass_obj
+def check_functions(project: Project, *, as_json: bool) -> int:
+    """Load all functions and print what is wrong, for a build that should stop there.
+
+    Exit code 78 where a file does not load.
+    """
+    with project.opened(writes=False) as app:
+        programs = app.programs()
+        programs.look()
+        items = programs.functions()
+    return show_faults(items, as_json=as_json)
+
+
 @functions.command("runs")
 @config_option
-@click.option("--name", default="", metavar="NAME", help="Only those of this function.")
+@click.option(
+    "--name", default="", metavar="NAME", help="Only those of this function, route or task."
+)
 @status_option
 @limit_option
 @as_json_option
@@ -57,7 +76,10 @@ def list_functions(project: Project, *, as_json: bool) -> int:
 def list_runs(
     project: Project, name: str, status: str | None, limit: int, *, as_json: bool
 ) -> None:
-    """List runs that have failed, wait for another attempt, or needed more than one; newest first."""
+    """List runs that have failed, wait for another attempt, or needed more than one; newest first.
+
+    Of tasks all runs, of routes the requests that have failed.
+    """
     with project.opened(writes=False) as app:
         runs, _total = app.programs().runs("function", name=name, status=status or "", limit=limit)
     show_runs(runs, as_json=as_json)
@@ -86,6 +108,18 @@ def show_items(items: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as
         for error in dict.fromkeys(item["error"] for item in broken):
             click.echo(f"Not loaded: {error}", err=True)
     return 1 if broken else 0
+
+
+def show_faults(items: Sequence[Mapping[str, Any]], *, as_json: bool) -> int:
+    """Print each file of functions or jobs that does not load, and return the exit code."""
+    faults = {item["filePath"]: item["error"] for item in items if item["error"]}
+    if as_json:
+        found = [{"filePath": path, "error": error} for path, error in faults.items()]
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        for error in faults.values():
+            click.echo(error, err=True)
+    return failures.WRONG_PROJECT if faults else 0
 
 
 def show_runs(runs: Sequence[Run], *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ import click
 from bakend.cli.functions import (
     as_json_option,
     limit_option,
+    show_faults,
     show_items,
     show_runs,
     status_option,
@@ -31,9 +32,25 @@ def list_jobs(project: Project, *, as_json: bool) -> int:
     """
     with project.opened(writes=False) as app:
         programs = app.programs()
-        programs.load()
+        programs.look()
         items = programs.jobs()
     return show_items(items, ("name", "schedule", "nextRunAt", "filePath"), as_json=as_json)
+
+
+@jobs.command("check")
+@config_option
+@as_json_option
+@click.pass_obj
+def check_jobs(project: Project, *, as_json: bool) -> int:
+    """Load all jobs and print what is wrong, for a build that should stop there.
+
+    Exit code 78 where a file does not load.
+    """
+    with project.opened(writes=False) as app:
+        programs = app.programs()
+        programs.look()
+        items = programs.jobs()
+    return show_faults(items, as_json=as_json)
 
 
 @jobs.command("runs")

@@ -172,7 +172,7 @@ class Database:
         """
         with self._queue.turn():
             connection = self._begin()
-            tx = Transaction(connection, actor=actor, depth=depth)
+            tx = Transaction(connection, actor=actor, depth=depth, lasts=self._queue.lasts)
             try:
                 yield tx
                 if tx.drafts and self._journal is not None:
@@ -364,6 +364,10 @@ class _Queue:
         """Note that this process got something done."""
         self._progress_at = self._clock.monotonic()
         self._busy_since = None
+
+    def lasts(self, seconds: float) -> None:
+        """Let those who wait be patient with the owner for so long from now on."""
+        self._progress_at = self._clock.monotonic() + seconds
 
     def found_busy(self) -> None:
         """Note that another process holds the lock."""

@@ -262,6 +262,14 @@ def _version_6(tx: Transaction, _report: Report) -> None:
     tx.execute("CREATE INDEX _runs_lane ON _runs (name, subject, event_seq)")
 
 
+def _version_7(tx: Transaction, _report: Report) -> None:
+    """Tasks among the runs."""
+    tx.execute("ALTER TABLE _runs ADD COLUMN args TEXT")
+    tx.execute("ALTER TABLE _runs ADD COLUMN actor TEXT")
+    tx.execute("ALTER TABLE _runs ADD COLUMN depth INTEGER NOT NULL DEFAULT 0")
+    tx.execute("CREATE INDEX _runs_ended ON _runs (kind, name, status, created_at)")
+
+
 def rebuild_table(tx: Transaction, table: str, columns: str, values: Mapping[str, str]) -> None:
     """Give one of Bakend's own tables another shape, its rows kept.
 
@@ -301,6 +309,7 @@ STEPS: Final[Mapping[int, Step]] = {
     4: _version_4,
     5: _version_5,
     6: _version_6,
+    7: _version_7,
 }
 NEWEST: Final = max(STEPS)
 """The schema that this Bakend makes and knows."""

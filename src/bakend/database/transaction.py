@@ -7,9 +7,9 @@ the events that its changes mean; they enter the log just before the commit, or 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
 
 from bakend.database.failures import translate
 from bakend.events.event import NOBODY, Actor, Draft
@@ -63,9 +63,15 @@ class Transaction(Snapshot):
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, *, actor: Actor = NOBODY, depth: int = 0
+        self,
+        connection: sqlite3.Connection,
+        *,
+        actor: Actor = NOBODY,
+        depth: int = 0,
+        lasts: Callable[[float], None] | None = None,
     ) -> None:
         super().__init__(connection)
+        self._lasts = lasts
         self.actor = actor
         """Who acts, stamped on the events."""
         self.depth = depth
@@ -81,3 +87,22 @@ class Transaction(Snapshot):
     def emit(self, draft: Draft) -> None:
         """Tell what happened; it becomes an event if and only if this transaction commits."""
         self.drafts.append(draft)
+
+    def lasts(self, seconds: float) -> None:
+        """Tell the writers who wait that this one may take so long from now on."""
+        if self._lasts is not None:
+            self._lasts(seconds)
+
+
+class Transactions(Protocol):
+    """Where to read and to write: the database, or a transaction that somebody takes part in."""
+
+    def read(self) -> AbstractContextManager[Snapshot]:
+        """Read one state."""
+        ...
+
+    def write(
+        self, *, actor: Actor = NOBODY, depth: int = 0
+    ) -> AbstractContextManager[Transaction]:
+        """Change it: all of the block happens, or nothing does."""
+        ...

@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -29,8 +29,10 @@ from bakend.functions.places import Places
 from bakend.functions.registry import Function, Registry
 from bakend.usercode.context import Services
 from bakend.usercode.lease import Lease
+from bakend.usercode.marks import TASK
 from bakend.usercode.runs import Runs
 from bakend.usercode.stepper import LOOK_S, Stepper
+from bakend.usercode.tasks import Task
 from bakend.usercode.workers import Workers
 
 FLUSH_S: Final = 0.2
@@ -45,6 +47,9 @@ PAUSES_S: Final = (1, 5, 25, 125)
 """Before the second attempt, the third, …; the last one for all further ones."""
 
 CRASHES_MAX: Final = 3
+
+KINDS: Final = ("function", TASK)
+"""Runs that are begun here."""
 
 _log: Final = logging.getLogger("bakend.functions")
 
@@ -97,8 +102,11 @@ class Engine(Stepper):
         self._lease = lease
         self._max_rows = max_rows
         self._forget = timedelta(seconds=forget_s)
-        self._wanted: Registry | None = None
+        self._wanted: tuple[Registry, Sequence[Task]] | None = None
         self._functions: dict[str, Function] = {}
+        self._tasks: dict[str, Task] = {}
+        self._missing: set[str] = set()
+        """Tasks that wait for a function that there is not, and were told."""
         self._places = Places(log)
         self._lanes: dict[Lane, deque[Event]] = {}
         """Events in memory, of each record and function; the first one runs or is ready to."""
@@ -129,10 +137,10 @@ class Engine(Stepper):
 
     # On any thread.
 
-    def use(self, registry: Registry) -> None:
-        """Let these functions run from now on; what runs already comes to its end."""
+    def use(self, registry: Registry, tasks: Sequence[Task] = ()) -> None:
+        """Let these functions and tasks run from now on; what runs already comes to its end."""
         with self._lock:
-            self._wanted = registry
+            self._wanted = (registry, tasks)
         self.wake()
 
     def look_now(self) -> None:
@@ -147,7 +155,8 @@ class Engine(Stepper):
         self._flush()
         self._is_recovered = False
         with self._database.write() as tx:
-            self._runs.release(tx, "function")
+            for kind in KINDS:
+                self._runs.release(tx, kind)
         self._lease.note(())
 
     @property
@@ -166,7 +175,7 @@ class Engine(Stepper):
         with self._lock:
             wanted, self._wanted = self._wanted, None
         if wanted is not None:
-            self._adopt(wanted)
+            self._adopt(*wanted)
         self._take_results()
         now = self._clock.monotonic()
         if self._parks or self._retried or (now >= self._flush_at and self._is_behind()):
@@ -201,14 +210,15 @@ class Engine(Stepper):
         """Find out how the last process ended, and go on from there."""
         self._suspects = self._lease.noted()
         with self._database.write() as tx:
-            for run in self._runs.recover(tx, "function", most=CRASHES_MAX):
-                _log.error("%s has failed: the process ended while it ran", run.name)
+            for kind in KINDS:
+                for run in self._runs.recover(tx, kind, most=CRASHES_MAX):
+                    _log.error("%s has failed: the process ended while it ran", run.name)
         with self._database.read() as snapshot:
             self._blocked = self._runs.lanes(snapshot)
         self._is_recovered = True
 
-    def _adopt(self, registry: Registry) -> None:
-        """Take other functions in the place of those of before."""
+    def _adopt(self, registry: Registry, tasks: Sequence[Task]) -> None:
+        """Take other functions and tasks in the place of those of before."""
         functions = {each.name: each for each in registry.functions}
         self._take_results()
         self._flush()
@@ -221,6 +231,11 @@ class Engine(Stepper):
                 now=to_text(now),
                 oldest=to_text(now - self._forget),
             )
+            missing = self._runs.waiting_names(tx, TASK) - {each.name for each in tasks}
+        for name in sorted(missing - self._missing):
+            _log.warning("Task %s waits: no file has a function of that name", name)
+        self._missing |= missing
+        self._tasks = {each.name: each for each in tasks}
         gone = self._functions.keys() - functions.keys()
         self._places.drop(gone)
         self._lanes = {lane: events for lane, events in self._lanes.items() if lane[0] not in gone}
@@ -316,6 +331,8 @@ class Engine(Stepper):
                 self._first_ended(ended)
 
     def _first_ended(self, ended: Ended) -> None:
+        assert isinstance(ended.function, Function)
+        assert ended.event is not None
         lane = (ended.function.name, ended.event.subject)
         self._running.discard((lane[0], ended.event.seq))
         waiting = self._lanes.pop(lane, None)
@@ -364,7 +381,7 @@ class Engine(Stepper):
             self._places.write(tx, moved)
             freed = [
                 lane
-                for lane in {(each.function.name, each.event.subject) for each in retried}
+                for lane in {each.lane for each in retried if each.lane is not None}
                 if self._runs.is_lane_free(tx, *lane)
             ]
         self._parks, self._parked, self._retried = [], [], []
@@ -376,7 +393,11 @@ class Engine(Stepper):
         self._blocked.difference_update(freed)
         if retried:
             self._is_alone = False
-            self._look_at = 0.0
+            # Many tasks do not keep functions waiting that are ready: these go first for a while.
+            if not self._ready or any(
+                each.run is not None and each.run.crashes for each in retried
+            ):
+                self._look_at = 0.0
 
     def _write_retried(self, tx: Transaction, ended: Ended) -> None:
         run, error = ended.run, ended.error
@@ -390,10 +411,11 @@ class Engine(Stepper):
     def _begin_due(self) -> None:
         """Try again what is to be tried by now, its attempt written down before it begins."""
         room = self._attempts.free()
-        if room <= 0 or not self._functions or self.is_stopping:
+        names = [*self._functions, *self._tasks]
+        if room <= 0 or not names or self.is_stopping:
             return
         with self._database.read() as snapshot:
-            due = self._runs.due(snapshot, "function", [*self._functions], limit=room)
+            due = self._runs.due(snapshot, KINDS, names, limit=room)
         suspects = [run for run in due if run.crashes]
         self._needs_quiet = bool(suspects)
         if suspects:
@@ -406,8 +428,8 @@ class Engine(Stepper):
             for run in due:
                 self._runs.begin(tx, run.id)
         for run in due:
-            assert run.event is not None
-            self._attempts.begin(self._functions[run.name], run.event, run)
+            known = self._tasks if run.kind == TASK else self._functions
+            self._attempts.begin(known[run.name], run.event, run)
 
     def _warn_of_those_behind(self) -> None:
         """Name those that keep the log long: one that is gone, does not load, or never catches up."""

@@ -47,7 +47,8 @@ class Places:
             oldest: What was there last before this time is gone.
         """
         end = self._events.end(tx)
-        known = {row["name"]: row["seq"] for row in tx.all("SELECT name, seq FROM _functions")}
+        rows = tx.all("SELECT name, seq FROM _functions WHERE kind = 'after'")
+        known = {row["name"]: row["seq"] for row in rows}
         for name, each in functions.items():
             seq = known.get(name, end)
             tx.execute(
@@ -61,7 +62,7 @@ class Places:
                 self.open[name] = set()
         for path in broken:
             tx.execute("UPDATE _functions SET seen_at = ? WHERE file = ?", (now, path))
-        tx.execute("DELETE FROM _functions WHERE seen_at < ?", (oldest,))
+        tx.execute("DELETE FROM _functions WHERE kind = 'after' AND seen_at < ?", (oldest,))
         self._note_slowest(tx)
 
     def drop(self, names: Iterable[str]) -> None:
@@ -72,7 +73,10 @@ class Places:
     def behind(self, snapshot: Snapshot, most: int) -> list[str]:
         """Return the functions that keep more events from being trimmed than so many."""
         end = self._events.end(snapshot)
-        rows = snapshot.all("SELECT name FROM _functions WHERE seq < ? ORDER BY seq", (end - most,))
+        rows = snapshot.all(
+            "SELECT name FROM _functions WHERE kind = 'after' AND seq < ? ORDER BY seq",
+            (end - most,),
+        )
         return [row["name"] for row in rows]
 
     def place(self, name: str, parked: Parked = ()) -> int:
@@ -99,7 +103,7 @@ class Places:
             self.open[name].discard(seq)
 
     def _note_slowest(self, tx: Transaction) -> None:
-        slowest = tx.value("SELECT min(seq) FROM _functions")
+        slowest = tx.value("SELECT min(seq) FROM _functions WHERE kind = 'after'")
         if slowest is None:
             self._events.forget(tx, READER)
         else:

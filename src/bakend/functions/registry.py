@@ -1,23 +1,26 @@
-"""What the files in `functions/` ask for: each handler with its name and its events."""
+"""What the files in `functions/` ask for: each handler with its name, its events or its route."""
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from bakend.functions.routes import Route, RouteKey, require_free, routes_of
 from bakend.structs import Struct
 from bakend.usercode import loader
 from bakend.usercode.context import Context, bound
 from bakend.usercode.loader import UserFile
-from bakend.usercode.marks import AFTER, Mark
+from bakend.usercode.marks import AFTER, BEFORE, ROUTE, TASK, Handler, Mark
+from bakend.usercode.tasks import Task, still_free, tasks_of
 
 FOLDER: Final = "functions"
 
 
 class Function(Struct, kw_only=True):
-    """One handler of one kind of events."""
+    """One handler of one kind of events, or of writes to one collection."""
 
     name: str
     """`functions/posts/notify.py:notify@posts.created`: what its place in the log is kept under."""
@@ -40,6 +43,11 @@ class Registry(Struct, kw_only=True):
 
     files: tuple[UserFile, ...] = ()
     functions: tuple[Function, ...] = ()
+    """Those that run after events."""
+    hooks: tuple[Function, ...] = ()
+    """Those that run before writes, in the order of their files."""
+    routes: tuple[Route, ...] = ()
+    tasks: tuple[Task, ...] = ()
 
     @property
     def errors(self) -> dict[str, str]:
@@ -57,20 +65,40 @@ def load(project: Path, before: Registry | None = None) -> Registry:
     old = {} if before is None else {file.path: file for file in before.files}
     files: list[UserFile] = []
     functions: list[Function] = []
+    routes: list[Route] = []
+    taken: dict[RouteKey, Route] = {}
+    tasks: dict[str, Task] = {}
     for each in loader.load(project, FOLDER):
-        file, found = each, []
+        file, found, served, asked = each, [], [], []
         if file.error is None:
             try:
-                found = functions_of(file)
+                found, served = functions_of(file), routes_of(file)
+                asked = tasks_of(file, tasks)
+                require_free(served, taken)
             except ValueError as error:
                 file = UserFile(path=file.path, error=str(error))
         if file.error is not None and file.path in old and before is not None:
             kept = old[file.path]
             file = kept.replaced(error=file.error)
-            found = [one for one in before.functions if one.file == file.path]
+            everything = (*before.functions, *before.hooks)
+            found = [one for one in everything if one.file == file.path]
+            served = [one for one in before.routes if one.file == file.path]
+            served = [one for one in served if taken.keys().isdisjoint(one.keys)]
+            asked = still_free(before.tasks, file.path, tasks)
+        elif file.error is not None:
+            found, served, asked = [], [], []
         files.append(file)
         functions += found
-    return Registry(files=tuple(files), functions=tuple(functions))
+        routes += served
+        taken.update({key: one for one in served for key in one.keys})
+        tasks.update({one.name: one for one in asked})
+    return Registry(
+        files=tuple(files),
+        functions=tuple(each for each in functions if each.mark.kind == AFTER),
+        hooks=tuple(each for each in functions if each.mark.kind == BEFORE),
+        routes=tuple(routes),
+        tasks=tuple(tasks.values()),
+    )
 
 
 def functions_of(file: UserFile) -> list[Function]:
@@ -82,23 +110,47 @@ def functions_of(file: UserFile) -> list[Function]:
     found: list[Function] = []
     seen: Counter[str] = Counter()
     for mark in file.marks:
-        if mark.kind != AFTER:
+        if mark.kind in (ROUTE, TASK):
+            continue
+        if mark.kind not in (AFTER, BEFORE):
             raise ValueError(f"{file.path}:{mark.line}: jobs belong into the folder jobs")
-        word = getattr(mark.handler, "__name__", type(mark.handler).__name__)
-        name = f"{file.path}:{word}@{mark.event_type}"
+        if mark.kind == BEFORE and not _is_plain(mark.handler):
+            raise ValueError(
+                f"{file.path}:{mark.line}: {mark.word} must be a plain def: the write waits for it"
+            )
+        name = f"{file.path}:{mark.word}@{mark.event_type}"
         seen[name] += 1
         if seen[name] > 1:
             name = f"{name}#{seen[name]}"
         try:
             call = bound(mark.handler)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{file.path}:{mark.line}: {word} {error}") from error
+            raise ValueError(f"{file.path}:{mark.line}: {mark.word} {error}") from error
         found.append(Function(name=name, file=file.path, mark=mark, call=call))
     return found
 
 
+def _is_plain(handler: Handler) -> bool:
+    """Tell whether a call runs it to its end: not `async`, and without `yield`."""
+    return not any(
+        test(each)
+        for each in (handler, getattr(handler, "__call__", None))  # noqa: B004  its code is asked for
+        for test in (
+            inspect.iscoroutinefunction,
+            inspect.isasyncgenfunction,
+            inspect.isgeneratorfunction,
+        )
+    )
+
+
 def listed(registry: Registry, *, given_up: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Return the functions and the files that do not load, as the API and `bak` show them."""
+    handlers: list[Function | Route | Task] = [
+        *registry.functions,
+        *registry.hooks,
+        *registry.routes,
+        *registry.tasks,
+    ]
     items: list[dict[str, Any]] = [
         {
             "name": each.name,
@@ -109,9 +161,9 @@ def listed(registry: Registry, *, given_up: Sequence[str] = ()) -> list[dict[str
             "error": registry.errors.get(each.file),
             "givenUp": given_up.count(each.name),
         }
-        for each in registry.functions
+        for each in handlers
     ]
-    named = {each.file for each in registry.functions}
+    named = {each.file for each in handlers}
     items += [
         {
             "name": path,

@@ -10,7 +10,7 @@ def sync(ctx): ...
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -19,7 +19,8 @@ from bakend.structs import Struct
 from bakend.usercode import loader
 from bakend.usercode.context import Context, bound
 from bakend.usercode.loader import UserFile
-from bakend.usercode.marks import JOB, MISSED, Handler
+from bakend.usercode.marks import JOB, MISSED, TASK, Handler
+from bakend.usercode.tasks import Task, still_free, tasks_of
 
 FOLDER: Final = "jobs"
 
@@ -44,6 +45,7 @@ class Jobs(Struct, kw_only=True):
 
     files: tuple[UserFile, ...] = ()
     jobs: tuple[Job, ...] = ()
+    tasks: tuple[Task, ...] = ()
 
     @property
     def errors(self) -> dict[str, str]:
@@ -51,22 +53,26 @@ class Jobs(Struct, kw_only=True):
         return {file.path: file.error for file in self.files if file.error is not None}
 
 
-def load(project: Path, before: Jobs | None = None) -> Jobs:
+def load(project: Path, before: Jobs | None = None, *, others: Sequence[Task] = ()) -> Jobs:
     """Load all files.
 
     Args:
         project: The folder of `bakend.json`.
         before: What runs now: of a file that does not load any more, its jobs stay.
+        others: Tasks of `functions/`, whose names are taken.
     """
     loaded = loader.load(project, FOLDER)
     stems = Counter(PurePosixPath(file.path).stem for file in loaded)
     old = {} if before is None else {file.path: file for file in before.files}
     files: list[UserFile] = []
     jobs: dict[str, Job] = {}
+    taken = {one.name: one for one in others}
+    tasks: dict[str, Task] = {}
     for each in loaded:
-        file, found = each, []
+        file, found, asked = each, [], []
         if file.error is None:
             try:
+                asked = tasks_of(file, {**taken, **tasks})
                 found = jobs_of(file, is_only=stems[PurePosixPath(file.path).stem] == 1)
                 twice = [one for one in found if one.name in jobs]
                 if twice:
@@ -76,14 +82,17 @@ def load(project: Path, before: Jobs | None = None) -> Jobs:
                     )
             except (TypeError, ValueError) as error:
                 file = UserFile(path=file.path, error=str(error))
+                found, asked = [], []
         if file.error is not None and file.path in old and before is not None:
             file, found = (
                 old[file.path].replaced(error=file.error),
                 [one for one in before.jobs if one.file == file.path and one.name not in jobs],
             )
+            asked = still_free(before.tasks, file.path, {**taken, **tasks})
         files.append(file)
         jobs.update({one.name: one for one in found})
-    return Jobs(files=tuple(files), jobs=tuple(jobs.values()))
+        tasks.update({one.name: one for one in asked})
+    return Jobs(files=tuple(files), jobs=tuple(jobs.values()), tasks=tuple(tasks.values()))
 
 
 def jobs_of(file: UserFile, *, is_only: bool) -> list[Job]:
@@ -100,6 +109,8 @@ def jobs_of(file: UserFile, *, is_only: bool) -> list[Job]:
     own = path.stem if is_only else ".".join(path.relative_to(FOLDER).with_suffix("").parts)
     found = []
     for mark in file.marks:
+        if mark.kind == TASK:
+            continue
         if mark.kind != JOB:
             raise ValueError(f"{file.path}:{mark.line}: functions belong into the folder functions")
         word = getattr(mark.handler, "__name__", own)
@@ -112,6 +123,8 @@ def jobs_of(file: UserFile, *, is_only: bool) -> list[Job]:
     if found:
         return found
     handler = file.names.get("run", file.names.get("main"))
+    if "schedule" not in file.names and any(mark.kind == TASK for mark in file.marks):
+        return []  # tasks need no schedule
     if not isinstance(file.names.get("schedule"), str):
         raise ValueError(f"{file.path}: no function is marked by @job, and there is no `schedule`")
     if not callable(handler):

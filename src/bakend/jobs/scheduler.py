@@ -22,7 +22,8 @@ from bakend.events.event import Draft, job_ran
 from bakend.jobs.declare import Job, Jobs
 from bakend.structs import Struct
 from bakend.usercode import context
-from bakend.usercode.context import Context, Logger, Services
+from bakend.usercode.context import Context, Services
+from bakend.usercode.logger import Logger
 from bakend.usercode.runs import Run, Runs
 from bakend.usercode.stepper import LOOK_S, Stepper
 from bakend.usercode.workers import Call, Outcome, Workers
@@ -182,7 +183,7 @@ class Scheduler(Stepper):
         if room <= 0 or self.is_stopping:
             return
         with self._database.read() as snapshot:
-            asked = self._runs.due(snapshot, "job", [*self._jobs], limit=100)
+            asked = self._runs.due(snapshot, ("job",), [*self._jobs], limit=100)
         running: set[str] = set()
         for run in asked:
             is_again = run.attempts > 0

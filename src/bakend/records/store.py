@@ -1,31 +1,32 @@
 """The records of all collections: read, create, change, delete.
 
 A write asks, in this order and in one transaction: is the record there, may the caller, are the
-values right; then it writes and tells the event. Patterns are matched before the transaction
-begins, because a slow one would keep every other writer waiting; they are judged after the guard
-all the same.
+values right, what do the hooks say, is what they changed right; then it writes and tells the event.
+Patterns are matched before the transaction begins, because a slow one would keep every other writer
+waiting; they are judged after the guard all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from bakend.access import Guard, GuardFor
+from bakend.access import EVERYTHING, Guard, GuardFor
 from bakend.clock import Clock, to_text
 from bakend.collections.catalog import Catalog, Table
 from bakend.collections.definition import OWNER_FIELD, Collection, Field
 from bakend.collections.fields import SqlValue
-from bakend.database.connection import Database
-from bakend.database.transaction import Snapshot, Transaction
+from bakend.database.transaction import Snapshot, Transaction, Transactions
 from bakend.errors import Fault, RecordNotFoundError, ValidationError
 from bakend.events.event import record_created, record_deleted, record_updated
 from bakend.ids import new_id
 from bakend.records import query, validation
+from bakend.records.hooks import Change, Hooks, Record, planned
 from bakend.storage.file import StoredFile
 from bakend.structs import Struct
 
-Record = dict[str, Any]
 UserExists = Callable[[Snapshot, str], bool]
 FindFile = Callable[[Snapshot, str], StoredFile | None]
 
@@ -53,7 +54,7 @@ class RecordStore:
 
     def __init__(
         self,
-        database: Database,
+        database: Transactions,
         catalog: Catalog,
         *,
         clock: Clock,
@@ -80,6 +81,15 @@ class RecordStore:
         self._user_exists = user_exists
         self._find_file = find_file
         self._list_max = list_max
+        self._is_part = False
+        self.hooks: Hooks | None = None
+        """Who is asked before a write; set once, where the project has such functions."""
+
+    def inside(self, tx: Transactions) -> RecordStore:
+        """Return a store that does all it does as a part of an open transaction."""
+        part = copy.copy(self)
+        part._database, part._is_part = tx, True
+        return part
 
     def collection(self, name: str) -> Collection:
         """Return a collection as it is now.
@@ -135,12 +145,15 @@ class RecordStore:
             ValidationError: The body breaks the definition; carries every fault.
         """
         checked = self._check(name, body, guard_for, creates=True)
-        with self._database.write(actor=guard_for.actor, depth=guard_for.depth) as tx:
+        with self._writing(guard_for) as tx:
             table = self._catalog.table(tx, name)
             guard_for(table.collection).before("create")
-            values = self._valid(tx, table, checked, guard_for, record_id=None)
-            record_id = new_id("rec")
-            tx.execute(*query.insert(table, record_id, to_text(self._clock.now()), values))
+            values = self._valid(tx, table, checked, guard_for)
+            record_id, at = new_id("rec"), to_text(self._clock.now())
+            if self._has_hooks(name, "create"):
+                plan = planned(table, values, None, record_id=record_id, at=at)
+                values = self._asked(tx, table, "create", values, plan, guard_for)
+            tx.execute(*query.insert(table, record_id, at, values))
             record = self._load(tx, table, record_id)
             tx.emit(record_created(name, record))
         return record
@@ -158,13 +171,17 @@ class RecordStore:
             ValidationError: The record would break the definition; carries every fault.
         """
         checked = self._check(name, body, guard_for, creates=False)
-        with self._database.write(actor=guard_for.actor, depth=guard_for.depth) as tx:
+        with self._writing(guard_for) as tx:
             table = self._catalog.table(tx, name)
             before = self._allowed(tx, table, record_id, "update", guard_for)
-            values = self._valid(tx, table, checked, guard_for, record_id=record_id, before=before)
+            values = self._valid(tx, table, checked, guard_for, before=before)
             if not values:
                 return before
-            tx.execute(*query.update(table, record_id, to_text(self._clock.now()), values))
+            at = to_text(self._clock.now())
+            if self._has_hooks(name, "update"):
+                plan = planned(table, values, before, record_id=record_id, at=at)
+                values = self._asked(tx, table, "update", values, plan, guard_for, before=before)
+            tx.execute(*query.update(table, record_id, at, values))
             record = self._load(tx, table, record_id)
             tx.emit(record_updated(name, record, before))
         return record
@@ -176,14 +193,20 @@ class RecordStore:
             RecordNotFoundError: There is none, or the caller may not know of it.
             PermissionDeniedError: The caller may read it and no more.
         """
-        with self._database.write(actor=guard_for.actor, depth=guard_for.depth) as tx:
+        with self._writing(guard_for) as tx:
             table = self._catalog.table(tx, name)
             before = self._allowed(tx, table, record_id, "delete", guard_for)
+            if self._has_hooks(name, "delete"):
+                self._ask(tx, table, "delete", before, before, guard_for)
+                self._load(tx, table, record_id)  # gone, where a hook has deleted it by itself
             tx.execute(*query.delete(table, record_id))
             tx.emit(record_deleted(name, before))
 
     def delete_owned(self, tx: Transaction, user_id: str) -> None:
-        """Delete the records that a user owns, of all collections, in somebody's transaction."""
+        """Delete the records that a user owns, of all collections, in somebody's transaction.
+
+        Nobody is asked before: no function of a project keeps an account from ending.
+        """
         for table in self._catalog.state(tx).tables.values():
             if table.collection.has_owner:
                 everything = query.page(table, (OWNER_FIELD, user_id), limit=-1, offset=0)
@@ -191,6 +214,66 @@ class RecordStore:
                     record = query.record(table, row)
                     tx.execute(*query.delete(table, record["id"]))
                     tx.emit(record_deleted(table.name, record))
+
+    @contextmanager
+    def _writing(self, guard_for: GuardFor) -> Iterator[Transaction]:
+        try:
+            with self._database.write(actor=guard_for.actor, depth=guard_for.depth) as tx:
+                yield tx
+        except Exception as error:
+            if self.hooks is not None and not self._is_part:
+                self.hooks.rolled_back(error)
+            raise
+
+    def _has_hooks(self, name: str, operation: str) -> bool:
+        return self.hooks is not None and self.hooks.has(name, operation)
+
+    def _ask(
+        self,
+        tx: Transaction,
+        table: Table,
+        operation: str,
+        record: Record,
+        old: Record | None,
+        guard_for: GuardFor,
+    ) -> Record:
+        assert self.hooks is not None
+        change = Change(
+            table=table, operation=operation, record=record, old=old, depth=guard_for.depth
+        )
+        return self.hooks.ask(tx, change)
+
+    def _asked(
+        self,
+        tx: Transaction,
+        table: Table,
+        operation: str,
+        values: Mapping[str, SqlValue],
+        plan: Record,
+        guard_for: GuardFor,
+        *,
+        before: Record | None = None,
+    ) -> dict[str, SqlValue]:
+        """Return what is to be written once the hooks were asked; what they set is judged as well.
+
+        What the caller had given is judged again, too: hooks may have written something else that
+        is not compatible with it.
+        """
+        collection = table.collection
+        record = self._ask(tx, table, operation, plan, before, guard_for)
+        names = [field.name for field in collection.fields]
+        changed = {name: record[name] for name in names if record[name] is not plan[name]}
+        faults = validation.faults(collection, changed, partial=True, matches=self._matches)
+        theirs = Guard(EVERYTHING, collection)
+        self._judge(
+            tx,
+            table,
+            {**{name: plan[name] for name in values}, **changed},
+            faults,
+            {**dict.fromkeys(names, guard_for(collection)), **dict.fromkeys(changed, theirs)},
+            before=before,
+        )
+        return {**values, **validation.values(collection, changed)}
 
     def _allowed(
         self,
@@ -236,7 +319,6 @@ class RecordStore:
         checked: _Checked,
         guard_for: GuardFor,
         *,
-        record_id: str | None,
         before: Record | None = None,
     ) -> dict[str, SqlValue]:
         """Return what is to be written, by field, or raise every fault at once."""
@@ -244,24 +326,48 @@ class RecordStore:
         if (
             checked.collection is not collection
         ):  # its definition changed since the body was checked
-            creates = record_id is None
+            creates = before is None
             checked = self._check_against(collection, checked.body, guard_for, creates=creates)
-        faults = list(checked.faults)
+        guards = dict.fromkeys((each.name for each in collection.fields), guard_for(collection))
+        self._judge(tx, table, checked.body, checked.faults, guards, before=before)
+        return validation.values(collection, checked.body)
+
+    def _judge(
+        self,
+        tx: Transaction,
+        table: Table,
+        body: Mapping[str, Any],
+        found: Sequence[Fault],
+        guards: Mapping[str, Guard],
+        *,
+        before: Record | None,
+    ) -> None:
+        """Ask what only the database knows, and raise every fault at once.
+
+        Args:
+            tx: Where to ask.
+            table: Of the record.
+            body: What is to be written, by field.
+            found: The faults that were found without the database.
+            guards: Field to who gives it its value.
+            before: The record as it is, if it is.
+        """
+        collection, faults = table.collection, list(found)
         faulty = {fault.field for fault in faults}
+        record_id = None if before is None else before["id"]
         for field in collection.fields:
-            value = checked.body.get(field.name)
+            value = body.get(field.name)
             is_kept = before is not None and before[field.name] == value
             if value is None or is_kept or field.name in faulty:
                 continue
             fault = self._reference_fault(
-                tx, field, value, guard_for(collection)
+                tx, field, value, guards[field.name]
             ) or self._unique_fault(tx, table, field, value, record_id)
             if fault is not None:
                 faults.append(fault)
         if faults:
             order = {field.name: place for place, field in enumerate(collection.fields)}
             raise ValidationError(sorted(faults, key=lambda fault: order[fault.field]))
-        return validation.values(collection, checked.body)
 
     def _reference_fault(
         self, tx: Transaction, field: Field, value: Any, guard: Guard

@@ -263,7 +263,7 @@ class Settings(Struct, kw_only=True):
         8,
         key="server.threads",
         parse=integer(1, 256),
-        help="Threads that answer requests.",
+        help="Threads that answer requests; two fewer may answer routes of the project at once.",
     )
     server_max_connections: int = setting(
         1_000,
@@ -321,13 +321,21 @@ class Settings(Struct, kw_only=True):
         4,
         key="functions.workers",
         parse=integer(1, 64),
-        help="Threads that run functions and jobs.",
+        help="Threads that run functions, tasks and jobs.",
     )
     functions_timeout_s: float = setting(
         60.0,
         key="functions.timeout",
         parse=duration(0.1, 86_400),
-        help="How long one run of a function or job may take, where it does not say so itself.",
+        help="How long one run of a function, task, route or job may take, where it does not say so "
+        "itself.",
+    )
+    functions_before_timeout_s: float = setting(
+        5.0,
+        key="functions.beforeTimeout",
+        parse=duration(0.1, 60),
+        help="How long one run of a function before a write may take, where it does not say so "
+        "itself; all other writes wait meanwhile.",
     )
     limits_json_body_bytes: int = setting(
         1_048_576,

@@ -127,10 +127,20 @@ class FileStore:
         filename: str,
         mime_type: str,
         visibility: str,
-        user_id: str,
+        user_id: str | None,
         actor: Actor,
+        depth: int = 0,
     ) -> StoredFile:
         """Keep a file that has arrived.
+
+        Args:
+            incoming: Its bytes.
+            filename: Clean.
+            mime_type: Of the file.
+            visibility: One of `VISIBILITIES`.
+            user_id: Who owns it; None for nobody.
+            actor: Who acts.
+            depth: How many handlers deep.
 
         Raises:
             InvalidInputError: It is empty or too large.
@@ -141,8 +151,8 @@ class FileStore:
         sha256 = incoming.finish()
         file_id = new_id("fil")
         try:
-            with self._database.write(actor=actor) as tx:
-                if not self._user_exists(tx, user_id):
+            with self._database.write(actor=actor, depth=depth) as tx:
+                if user_id is not None and not self._user_exists(tx, user_id):
                     raise AuthenticationError("Unauthorized")
                 file = StoredFile(
                     id=file_id,
@@ -165,14 +175,20 @@ class FileStore:
             raise
         return file
 
-    def delete(self, file_id: str, allow: Allow, *, actor: Actor) -> None:
+    def delete(self, file_id: str, allow: Allow, *, actor: Actor, depth: int = 0) -> None:
         """Delete a file; records that name it keep its id.
+
+        Args:
+            file_id: Which.
+            allow: Raises where somebody may not.
+            actor: Who acts.
+            depth: How many handlers deep.
 
         Raises:
             NotFoundError: There is none.
         """
         allow(self.get(file_id))  # who may not need not wait for the writer to hear it
-        with self._database.write(actor=actor) as tx:
+        with self._database.write(actor=actor, depth=depth) as tx:
             file = self._get(tx, file_id)
             allow(file)
             self.forget(tx, file)

@@ -101,9 +101,12 @@ def media_type(filename: str, declared: str) -> str:
     if known is not None:
         return known
     declared = declared.strip()
-    if len(declared) <= DECLARED_MAX and _WELL_FORMED.fullmatch(declared) is not None:
-        return declared
-    return UNKNOWN
+    return declared if is_well_formed(declared) else UNKNOWN
+
+
+def is_well_formed(kind: str) -> bool:
+    """Tell whether a text can be a type."""
+    return len(kind) <= DECLARED_MAX and _WELL_FORMED.fullmatch(kind) is not None
 
 
 def sendable(stored: str) -> str:

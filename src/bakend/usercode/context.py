@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import copy
 import inspect
-import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, BinaryIO, Final
+from typing import Any, Final, TypeVar
 
 from bakend import access
 from bakend.auth.user import User
 from bakend.clock import Clock
-from bakend.database.connection import Database
-from bakend.database.transaction import Snapshot, Transaction
+from bakend.database.transaction import Snapshot, Transaction, Transactions
 from bakend.errors import NotFoundError, UserCodeError
 from bakend.events.event import NOBODY, Actor, Event
 from bakend.records.query import ListQuery
@@ -27,91 +26,32 @@ from bakend.records.store import Page, RecordStore
 from bakend.settings import Settings
 from bakend.storage.files import FileStore
 from bakend.structs import Struct
+from bakend.usercode.binding import NAMES
+from bakend.usercode.depth import require_shallow
+from bakend.usercode.logger import Logger
 from bakend.usercode.marks import Handler
-from bakend.usercode.workers import Call
-
-DEPTH_MAX: Final = 16
-"""How many handlers may follow from each other: more is two that call each other for ever."""
-
-LOG_LINES_MAX: Final = 200
-LOG_LINE_MAX: Final = 1_000
-
-NAMES: Final = (
-    "auth",
-    "db",
-    "event",
-    "logger",
-    "now",
-    "old",
-    "record",
-    "records",
-    "secrets",
-    "settings",
-    "storage",
-)
-"""What a handler may ask for by the names of its parameters, beside `ctx`."""
+from bakend.usercode.stored import Storage
+from bakend.usercode.tasks import Enqueue, TaskQueue
+from bakend.usercode.workers import Call, TimeLimitReached
 
 
 class Services(Struct, kw_only=True):
     """The parts of Bakend that handlers use."""
 
     clock: Clock
-    database: Database
+    database: Transactions
     records: RecordStore
     files: FileStore
     settings: Settings
     secrets: Mapping[str, str]
     find_user: Callable[[Snapshot, str], User | None]
+    tasks: TaskQueue
 
 
 class Auth(Struct):
     """Who acted."""
 
     user: User | None
-
-
-class Logger:
-    """Writes to the server's log, and keeps the lines for whoever looks at the run."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._log = logging.getLogger("bakend.functions")
-        self.lines: list[str] = []
-
-    def debug(self, message: object, *values: object) -> None:
-        """Write a line for those who look for a fault."""
-        self._write(logging.DEBUG, message, values)
-
-    def info(self, message: object, *values: object) -> None:
-        """Write what happened."""
-        self._write(logging.INFO, message, values)
-
-    def warning(self, message: object, *values: object) -> None:
-        """Write what should be looked at."""
-        self._write(logging.WARNING, message, values)
-
-    warn = warning
-
-    def error(self, message: object, *values: object) -> None:
-        """Write what went wrong."""
-        self._write(logging.ERROR, message, values)
-
-    def exception(self, message: object, *values: object) -> None:
-        """Write what went wrong, with the traceback of the exception that is being handled."""
-        self._write(logging.ERROR, message, values, shows_trace=True)
-
-    def _write(
-        self, level: int, message: object, values: Sequence[object], *, shows_trace: bool = False
-    ) -> None:
-        text = str(message)
-        try:
-            text = text % tuple(values) if values else text
-        except (TypeError, ValueError):
-            text = f"{text} {values!r}"
-        if len(self.lines) < LOG_LINES_MAX:
-            word = logging.getLevelName(level).replace("WARNING", "WARN")
-            self.lines.append(f"{word} {text[:LOG_LINE_MAX]}")
-        self._log.log(level, "%s: %s", self._name, text, exc_info=shows_trace)
 
 
 class Secrets(Mapping[str, str]):
@@ -184,11 +124,7 @@ class Records:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        if self._depth > DEPTH_MAX:
-            raise UserCodeError(
-                f"{self._call.name} is the {self._depth}th handler that follows from one change",
-                hint="two of them seem to change what the other one reacts to",
-            )
+        require_shallow(self._call.name, self._depth)
         with self._call.shielded():
             yield
 
@@ -196,10 +132,16 @@ class Records:
 class Db:
     """Plain SQL. What is written so is not validated, and emits no event."""
 
-    def __init__(self, call: Call, database: Database, limit_s: float) -> None:
+    def __init__(
+        self, call: Call, services: Services, limit_s: float, *, actor: Actor, depth: int
+    ) -> None:
         self._call = call
-        self._database = database
+        self._database = services.database
+        self._tasks = services.tasks
         self._limit_s = limit_s
+        self._actor = actor
+        self._depth = depth
+        self.enqueue = Enqueue(self._tasks, self._writing, actor=actor, depth=depth)
 
     def query(
         self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()
@@ -223,22 +165,59 @@ class Db:
         holder = _Holder(self._database, self._limit_s)
         with self._call.shielded():
             tx = holder.begin()
+        statements = Statements(self._call, tx, holder)
+        statements.enqueue = Enqueue(
+            self._tasks, statements.writing, actor=self._actor, depth=self._depth
+        )
+        _open.set(statements)
         try:
-            yield Statements(self._call, tx, holder)
+            yield statements
         except BaseException:
             holder.end(commits=False)
             raise
+        finally:
+            _open.set(None)
         with self._call.shielded():
             holder.end(commits=True)
+        if statements.has_written:
+            self._tasks.wake()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Transaction]:
+        """Write in the transaction that is open around this, or in one of its own."""
+        around = _open.get()
+        if around is not None and around.is_of(self._call):
+            with around.writing() as tx:
+                yield tx
+            return
+        with self._call.shielded(), self._database.write(actor=self._actor) as tx:
+            yield tx
+        self._tasks.wake()
 
 
 class Statements:
     """An open transaction."""
 
+    enqueue: Enqueue
+    """Asks for a task that runs if this commits."""
+
     def __init__(self, call: Call, tx: Transaction, holder: _Holder) -> None:
         self._call = call
         self._tx = tx
         self._holder = holder
+        self.has_written = False
+        """Whether something was written on Bakend's own behalf."""
+
+    def is_of(self, call: Call) -> bool:
+        """Tell whether this call has opened it."""
+        return self._call is call
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """Write in it, for Bakend itself."""
+        with self._call.shielded(), self._holder.in_time():
+            self.has_written = True
+            yield self._tx
 
     def query(
         self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()
@@ -253,13 +232,17 @@ class Statements:
             return self._tx.execute(sql, parameters)
 
 
+_open: Final[ContextVar[Statements | None]] = ContextVar("_open", default=None)
+"""The transaction around what runs here: of this thread, and of this coroutine."""
+
+
 class _Holder:
     """Holds a transaction on a thread of its own, for a limited time.
 
     Thread: made by a worker; `_hold` runs on `bakend-worker-tx`.
     """
 
-    def __init__(self, database: Database, limit_s: float) -> None:
+    def __init__(self, database: Transactions, limit_s: float) -> None:
         self._database = database
         self._limit_s = limit_s
         self._lock = threading.Lock()
@@ -321,42 +304,6 @@ class _RolledBack(Exception):
     """Ends a transaction that is not to happen."""
 
 
-class Storage:
-    """Uploaded files."""
-
-    def __init__(self, call: Call, files: FileStore, actor: Actor) -> None:
-        self._call = call
-        self._files = files
-        self._actor = actor
-
-    def get(self, file_id: str) -> dict[str, Any] | None:
-        """Return what is known of a file, None where there is none of that id."""
-        with self._call.shielded():
-            try:
-                return self._files.get(file_id).to_wire()
-            except NotFoundError:
-                return None
-
-    def open(self, file_id: str) -> BinaryIO:
-        """Return the bytes of a file to read; close it, best by `with`."""
-        with self._call.shielded():
-            return self._files.open(self._files.get(file_id))
-
-    def read(self, file_id: str) -> bytes:
-        """Return the bytes of a file."""
-        with self.open(file_id) as stream:
-            return stream.read()
-
-    def delete(self, file_id: str) -> bool:
-        """Delete a file; False where there is none of that id."""
-        with self._call.shielded():
-            try:
-                self._files.delete(file_id, lambda _file: None, actor=self._actor)
-            except NotFoundError:
-                return False
-            return True
-
-
 class Context:
     """What a handler is given.
 
@@ -364,12 +311,30 @@ class Context:
     """
 
     def __init__(
-        self, services: Services, call: Call, logger: Logger, *, event: Event | None = None
+        self,
+        services: Services,
+        call: Call,
+        logger: Logger,
+        *,
+        event: Event | None = None,
+        actor: Actor = NOBODY,
+        depth: int = 1,
     ) -> None:
-        actor = NOBODY if event is None else Actor(id=event.actor)
-        depth = 1 if event is None else event.depth + 1
+        """Take the parts.
+
+        Args:
+            services: What handlers use.
+            call: What this belongs to.
+            logger: For its lines.
+            event: What happened, if it was an event.
+            actor: Who acts, where there is no event that says so.
+            depth: How many handlers deep this is, where there is no event.
+        """
+        actor = actor if event is None else Actor(id=event.actor)
+        depth = depth if event is None else event.depth + 1
         self._services = services
         self._call = call
+        self._actor = actor
         self.event = (
             None
             if event is None
@@ -377,14 +342,16 @@ class Context:
                 payload=copy.deepcopy(event.payload), before=copy.deepcopy(event.before)
             )
         )
-        """What happened; None in a job."""
+        """What happened; None in a job, task or route."""
         self.record: dict[str, Any] = {} if event is None else copy.deepcopy(event.payload)
         """A copy of the record, or of what else the event is about."""
         self.old: dict[str, Any] | None = None if event is None else copy.deepcopy(event.before)
         """The record before it was changed or deleted."""
         self.records = Records(call, services.records, actor, depth)
-        self.db = Db(call, services.database, call.limit_s)
-        self.storage = Storage(call, services.files, actor)
+        self.db = Db(call, services, call.limit_s, actor=actor, depth=depth)
+        self.enqueue = self.db.enqueue
+        """Lets a task run: `ctx.enqueue(task, **args)`, `.after(seconds, …)`, `.at(moment, …)`."""
+        self.storage = Storage(call, services.files, actor, depth)
         self.settings = services.settings
         self.secrets = Secrets(services.secrets)
         self.logger = logger
@@ -399,7 +366,7 @@ class Context:
     def auth(self) -> Auth:
         """Who acted: `ctx.auth.user` is None where nobody was signed in."""
         if self._auth is None:
-            actor = None if self.event is None else self.event.actor
+            actor = self._actor.id
             if actor is None and self.event is not None and self.event.type.startswith("auth."):
                 actor = self.event.subject
             user = None
@@ -408,6 +375,9 @@ class Context:
                     user = self._services.find_user(snapshot, actor)
             self._auth = Auth(user)
         return self._auth
+
+
+C = TypeVar("C", bound=Context)
 
 
 def bound(handler: Handler) -> Callable[[Context], Any]:
@@ -447,13 +417,24 @@ def bound(handler: Handler) -> Callable[[Context], Any]:
     return call
 
 
-def run(handler: Callable[[Context], Any], ctx: Context, limit_s: float) -> None:
-    """Call a handler to its end, also one that is `async`."""
+def run(handler: Callable[[C], Any], ctx: C, limit_s: float) -> Any:
+    """Call a handler to its end, also one that is `async`, and return what it returns.
+
+    Raises:
+        TimeLimitReached: One that is `async` took too long.
+    """
     made = handler(ctx)
-    if inspect.isawaitable(made):
-        import asyncio  # only for handlers that are `async`
+    if not inspect.isawaitable(made):
+        return made
+    import asyncio  # only for handlers that are `async`
 
-        async def wait() -> None:
-            await asyncio.wait_for(made, limit_s)
+    async def wait() -> Any:
+        try:
+            async with asyncio.timeout(limit_s) as limit:
+                return await made
+        except TimeoutError:
+            if limit.expired():
+                raise TimeLimitReached from None
+            raise  # one of its own
 
-        asyncio.run(wait())
+    return asyncio.run(wait())

@@ -11,7 +11,7 @@ all found, and nothing outside of that module knows of it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType, MappingProxyType
 from typing import Any, Final, TypeVar, overload
 
@@ -24,7 +24,17 @@ NOTED: Final = "__bakend_marks__"
 """Where in a module its marks are."""
 
 AFTER: Final = "after"
+BEFORE: Final = "before"
 JOB: Final = "job"
+ROUTE: Final = "route"
+TASK: Final = "task"
+
+METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
+"""What a route may answer; `HEAD` comes with `GET`, and `OPTIONS` is Bakend's own."""
+CALLERS: Final = (None, "user", "admin")
+"""Whom a route may be for: everybody, who is signed in, administrators."""
+OWN_PREFIX: Final = "/api/_"
+"""What stands before the path of each route; no collection can be called so."""
 
 MISSED: Final = ("skip", "once")
 
@@ -33,16 +43,28 @@ class Mark(Struct, kw_only=True):
     """One registration of one handler."""
 
     kind: str
-    """`after` or `job`."""
+    """`after`, `before`, `job`, `route` or `task`."""
     handler: Handler
     line: int
     """Where in the file it was marked."""
     collection: str = ""
     type: str = ""
-    """`create`, `update`, `delete`, `login`, `register`, `logout` or `event`."""
+    """`create`, `update`, `delete`, `login`, `register`, `logout`, `event`, `route` or `task`; before a
+    write `before_create`, `before_update` or `before_delete`."""
     event_type: str = ""
-    """Which events: `posts.created`; with `.*` at its end all that begin so."""
+    """Which events: `posts.created`; with `.*` at its end all that begin so. Before a write there is
+    none yet, and this is `posts.before_create`. Of a route, methods and path: `GET /api/_/x/<name>`."""
     options: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def word(self) -> str:
+        """What the handler is called."""
+        return getattr(self.handler, "__name__", type(self.handler).__name__)
+
+    @property
+    def name(self) -> str:
+        """The name that it was given, or else is called."""
+        return str(self.options.get("name", self.word))
 
     def takes(self, event_type: str) -> bool:
         """Tell whether an event of this type is one for the handler."""
@@ -164,6 +186,58 @@ def on_delete(
 ) -> Any:
     """Run after a record of a collection was deleted; `ctx.old` is what it was."""
     return _on_record(AFTER, "delete", collection, handler, attempts=attempts, timeout=timeout)
+
+
+def _before(operation: str, collection: str, handler: Handler | None, timeout: float | None) -> Any:
+    if not isinstance(collection, str) or not collection:
+        raise TypeError(f'The collection must be named: @before_{operation}("posts")')
+    return _marked(
+        handler,
+        kind=BEFORE,
+        collection=collection,
+        type=f"before_{operation}",
+        event_type=f"{collection}.before_{operation}",
+        options=_checked({"timeout": timeout}),
+    )
+
+
+@overload
+def before_create(
+    collection: str, handler: None = None, *, timeout: float | None = ...
+) -> Callable[[H], H]: ...
+@overload
+def before_create(collection: str, handler: H, *, timeout: float | None = ...) -> H: ...
+def before_create(
+    collection: str, handler: Handler | None = None, *, timeout: float | None = None
+) -> Any:
+    """Run before a record of a collection is created, as a part of it; `Reject` refuses it."""
+    return _before("create", collection, handler, timeout)
+
+
+@overload
+def before_update(
+    collection: str, handler: None = None, *, timeout: float | None = ...
+) -> Callable[[H], H]: ...
+@overload
+def before_update(collection: str, handler: H, *, timeout: float | None = ...) -> H: ...
+def before_update(
+    collection: str, handler: Handler | None = None, *, timeout: float | None = None
+) -> Any:
+    """Run before a record of a collection is changed, as a part of it; `Reject` refuses it."""
+    return _before("update", collection, handler, timeout)
+
+
+@overload
+def before_delete(
+    collection: str, handler: None = None, *, timeout: float | None = ...
+) -> Callable[[H], H]: ...
+@overload
+def before_delete(collection: str, handler: H, *, timeout: float | None = ...) -> H: ...
+def before_delete(
+    collection: str, handler: Handler | None = None, *, timeout: float | None = None
+) -> Any:
+    """Run before a record of a collection is deleted, as a part of it; `Reject` refuses it."""
+    return _before("delete", collection, handler, timeout)
 
 
 @overload
@@ -293,6 +367,80 @@ def job(
             }
         ),
     )
+
+
+def route(
+    method: str | Sequence[str],
+    path: str,
+    *,
+    auth: str | None = None,
+    timeout: float | None = None,
+) -> Callable[[H], H]:
+    """Answer the requests to `/api/_` + path.
+
+    Args:
+        method: Such as `GET`, or several: `["GET", "POST"]`.
+        path: Such as `/hello/<name>`; also `<int:number>`, and `<path:rest>` for what has slashes.
+        auth: Who may: None for everybody, `user` for who is signed in, `admin`.
+        timeout: Seconds that a request may take; `functions.timeout`, if none are given.
+    """
+    methods = [method] if isinstance(method, str) else [*method]
+    if not methods or not all(each in METHODS for each in methods):
+        raise ValueError(f"A route answers {', '.join(METHODS)}, not {method!r}")
+    if not isinstance(path, str):
+        raise TypeError('The path must be given: @route("GET", "/hello")')
+    if auth not in CALLERS:
+        raise ValueError(f'auth is None, "user" or "admin", not {auth!r}')
+    path = f"/{path.strip('/')}"
+    decorator: Callable[[H], H] = _marked_here(
+        None,
+        kind=ROUTE,
+        type="route",
+        event_type=f"{','.join(methods)} {OWN_PREFIX}{path}",
+        options=_checked({"methods": methods, "path": path, "auth": auth, "timeout": timeout}),
+    )
+    return decorator
+
+
+@overload
+def task(handler: H, /) -> H: ...
+@overload
+def task(
+    *, name: str | None = ..., attempts: int = ..., timeout: float | None = ...
+) -> Callable[[H], H]: ...
+def task(
+    handler: Handler | None = None,
+    /,
+    *,
+    name: str | None = None,
+    attempts: int = 5,
+    timeout: float | None = None,
+) -> Any:
+    """Run when `ctx.enqueue` asks for it, in the background.
+
+    Args:
+        handler: What to run, where nothing else is said: `@task` alone.
+        name: How the task is called; as the function is, if none is given.
+        attempts: How often it is tried.
+        timeout: Seconds that an attempt may take; `functions.timeout`, if none are given.
+    """
+    return _marked_here(
+        handler,
+        kind=TASK,
+        type="task",
+        event_type="task",
+        options=_checked({"name": name, "attempts": attempts, "timeout": timeout}),
+    )
+
+
+def task_name(handler: Handler) -> str | None:
+    """Return the name of the task that a handler is, whichever load it is of; None if it is none."""
+    module = sys.modules.get(getattr(handler, "__module__", None) or "")
+    for names in (getattr(handler, "__globals__", {}), vars(module) if module else {}):
+        for mark in names.get(NOTED, ()):
+            if mark.kind == TASK and mark.handler is handler:
+                return str(mark.name)
+    return None
 
 
 def _marked_here(handler: Handler | None, **said: Any) -> Any:

@@ -1,6 +1,7 @@
 """Runs of the user's code, as another process can read them: table `_runs`.
 
-A job has a row for each run; a function only where it has failed, or may have ended the process.
+A job and a task have a row for each run; a function only where it has failed, or may have ended the
+process; a route where it has failed.
 
 | status | |
 |---|---|
@@ -26,7 +27,7 @@ from bakend.structs import Struct
 
 STATUSES: Final = ("waiting", "running", "completed", "failed")
 KEPT: Final = 200
-"""Completed runs that are kept of each function and job, and failed ones besides."""
+"""Completed runs that are kept of each function, task, route and job, and failed ones besides."""
 
 _SELECT: Final = "SELECT * FROM _runs"
 
@@ -36,7 +37,7 @@ class Run(Struct, kw_only=True):
 
     id: str
     kind: str
-    """`function` or `job`."""
+    """`function`, `task`, `route` or `job`."""
     name: str
     status: str
     subject: str | None
@@ -51,6 +52,12 @@ class Run(Struct, kw_only=True):
     ended_at: str | None
     error: str | None
     log: str
+    args: dict[str, Any] | None
+    """What a task is called with."""
+    actor: str | None
+    """Id of the user in whose name a task runs."""
+    depth: int
+    """How many handlers deep a task is."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the API shows it."""
@@ -69,6 +76,7 @@ class Run(Struct, kw_only=True):
             "startedAt": self.started_at,
             "endedAt": self.ended_at,
             "error": self.error,
+            "args": self.args,
         }
 
 
@@ -83,7 +91,7 @@ class Runs:
     def page(
         self,
         snapshot: Snapshot,
-        kind: str,
+        kinds: Sequence[str],
         *,
         name: str = "",
         status: str = "",
@@ -91,8 +99,11 @@ class Runs:
         offset: int = 0,
     ) -> tuple[list[Run], int]:
         """Return runs, newest first, and how many there are."""
-        where = " WHERE kind = ? AND (? = '' OR name = ?) AND (? = '' OR status = ?)"
-        given = (kind, name, name, status, status)
+        where = (
+            " WHERE kind IN (SELECT value FROM json_each(?))"
+            " AND (? = '' OR name = ?) AND (? = '' OR status = ?)"
+        )
+        given = (wire.encode([*kinds]), name, name, status, status)
         rows = snapshot.all(
             _SELECT + where + " ORDER BY created_at DESC, rowid DESC LIMIT ? OFFSET ?",
             (*given, limit, offset),
@@ -101,23 +112,26 @@ class Runs:
             "SELECT count(*) FROM _runs" + where, given
         )
 
-    def get(self, snapshot: Snapshot, run_id: str, kind: str) -> Run:
+    def get(self, snapshot: Snapshot, run_id: str, kinds: Sequence[str]) -> Run:
         """Return one run.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is none of these kinds.
         """
-        row = snapshot.one(_SELECT + " WHERE id = ? AND kind = ?", (run_id, kind))
-        if row is None:
+        row = snapshot.one(_SELECT + " WHERE id = ?", (run_id,))
+        if row is None or row["kind"] not in kinds:
             raise NotFoundError("Run not found")
         return _run(row)
 
-    def due(self, snapshot: Snapshot, kind: str, names: Sequence[str], *, limit: int) -> list[Run]:
+    def due(
+        self, snapshot: Snapshot, kinds: Sequence[str], names: Sequence[str], *, limit: int
+    ) -> list[Run]:
         """Return what is to be tried by now, the longest due first."""
         rows = snapshot.all(
-            _SELECT + " WHERE status = 'waiting' AND next_at <= ? AND kind = ?"
+            _SELECT + " WHERE status = 'waiting' AND next_at <= ?"
+            " AND kind IN (SELECT value FROM json_each(?))"
             " AND name IN (SELECT value FROM json_each(?)) ORDER BY next_at, event_seq LIMIT ?",
-            (to_text(self._clock.now()), kind, wire.encode([*names]), limit),
+            (to_text(self._clock.now()), wire.encode([*kinds]), wire.encode([*names]), limit),
         )
         return [_run(row) for row in rows]
 
@@ -128,6 +142,13 @@ class Runs:
             " WHERE kind = 'function' AND status IN ('waiting', 'running')"
         )
         return {(row[0], row[1]) for row in rows}
+
+    def waiting_names(self, snapshot: Snapshot, kind: str) -> set[str]:
+        """Return of what something waits to be tried."""
+        rows = snapshot.all(
+            "SELECT DISTINCT name FROM _runs WHERE kind = ? AND status = 'waiting'", (kind,)
+        )
+        return {row[0] for row in rows}
 
     # Writing.
 
@@ -196,6 +217,37 @@ class Runs:
             self.free_lane(tx, run.name, run.subject)
         self._trim(tx, run.kind, run.name, status)
 
+    def note_failed(
+        self,
+        tx: Transaction,
+        kind: str,
+        name: str,
+        *,
+        error: str,
+        log: str,
+        subject: str | None = None,
+        began_at: str | None = None,
+    ) -> None:
+        """Keep a run that cannot be tried again: it was a part of a write or a request that is over.
+
+        Args:
+            tx: The transaction to do it in.
+            kind: `function` or `route`.
+            name: What has failed.
+            error: Why.
+            log: What it has said.
+            subject: The record that it was about.
+            began_at: When it was begun, if not just now.
+        """
+        now = to_text(self._clock.now())
+        began_at = began_at or now
+        tx.execute(
+            "INSERT INTO _runs (id, kind, name, status, subject, attempts, created_at, started_at,"
+            " ended_at, error, log) VALUES (?, ?, ?, 'failed', ?, 1, ?, ?, ?, ?, ?)",
+            (new_id("run"), kind, name, subject, began_at, began_at, now, error, log),
+        )
+        self._trim(tx, kind, name, "failed")
+
     def free_lane(self, tx: Transaction, name: str, subject: str) -> None:
         """Let the next event of a record be tried, if none before it still is."""
         first = tx.one(
@@ -216,22 +268,26 @@ class Runs:
             (name, subject),
         )
 
-    def retry(self, tx: Transaction, run_id: str, kind: str) -> Run:
+    def retry(self, tx: Transaction, run_id: str, kinds: Sequence[str]) -> Run:
         """Let a failed run be tried once more from the beginning.
 
         Raises:
             NotFoundError: There is none of that id.
-            ConflictError: It has not failed.
+            ConflictError: It has not failed, or was a part of a request or of a write that is over.
         """
-        run = self.get(tx, run_id, kind)
+        run = self.get(tx, run_id, kinds)
+        if run.kind == "route":
+            raise ConflictError("What answers a request cannot be tried again")
         if run.status != "failed":
             raise ConflictError(f"The run has not failed, it is {run.status}")
+        if run.kind == "function" and run.event is None:
+            raise ConflictError("The run was a part of a write, and can only come with another one")
         tx.execute(
             "UPDATE _runs SET status = 'waiting', attempts = 0, crashes = 0, next_at = ?,"
             " ended_at = NULL WHERE id = ?",
             (to_text(self._clock.now()), run_id),
         )
-        return self.get(tx, run_id, kind)
+        return self.get(tx, run_id, kinds)
 
     def recover(self, tx: Transaction, kind: str, *, most: int) -> list[Run]:
         """Deal with runs during which the process has ended; return those that are given up.
@@ -273,6 +329,42 @@ class Runs:
             (wire.encode({"userId": user_id}), user_id),
         )
 
+        tx.execute(
+            "UPDATE _runs SET args = '{}', actor = NULL, log = ''"
+            " WHERE actor = ? AND status IN ('completed', 'failed')",
+            (user_id,),
+        )
+
+    # Tasks.
+
+    def enqueue(
+        self,
+        tx: Transaction,
+        name: str,
+        args: str,
+        *,
+        actor: str | None,
+        depth: int,
+        next_at: str,
+    ) -> str:
+        """Let a task be run; return the id of the run.
+
+        Args:
+            tx: The transaction that it comes with.
+            name: Of the task.
+            args: What it is called with: a JSON object.
+            actor: Id of the user who acts.
+            depth: How many handlers deep.
+            next_at: Not before then.
+        """
+        run_id = new_id("run")
+        tx.execute(
+            "INSERT INTO _runs (id, kind, name, status, next_at, created_at, args, actor, depth)"
+            " VALUES (?, 'task', ?, 'waiting', ?, ?, ?, ?, ?)",
+            (run_id, name, next_at, to_text(self._clock.now()), args, actor, depth),
+        )
+        return run_id
+
     # Jobs.
 
     def request(self, tx: Transaction, name: str) -> str:
@@ -303,6 +395,9 @@ class Runs:
 
 
 def _run(row: Row) -> Run:
+    # A command that only looks may see a database before its migration.
+    has_tasks = "args" in row.keys()  # noqa: SIM118  # no dict
+    args = row["args"] if has_tasks else None
     return Run(
         id=row["id"],
         kind=row["kind"],
@@ -318,4 +413,7 @@ def _run(row: Row) -> Run:
         ended_at=row["ended_at"],
         error=row["error"],
         log=row["log"],
+        args=None if args is None else json.loads(args),
+        actor=row["actor"] if has_tasks else None,
+        depth=row["depth"] if has_tasks else 0,
     )

@@ -15,6 +15,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Final
 
 from bakend.clock import Clock
@@ -166,27 +167,34 @@ class Call:
 
 def trace_of(error: BaseException) -> str:
     """Return the traceback of an error, without the frames of ours that lead to the handler."""
+    lines = traceback.format_exception(type(error), error, theirs(error))
+    return "".join(lines)[-4_000:]
+
+
+def theirs(error: BaseException) -> TracebackType | None:
+    """Return the part of an error's traceback that begins in the handler."""
     at = error.__traceback__
     while at is not None and at.tb_next and at.tb_frame.f_code.co_filename.startswith(_OURS):
         at = at.tb_next
-    lines = traceback.format_exception(type(error), error, at)
-    return "".join(lines)[-4_000:]
+    return at
 
 
 class Workers:
     """A few threads, and what waits for them.
 
     Thread: `submit`, `free` and `drain` on any; calls run on `bakend-worker-N`, and
-    `bakend-worker-watch` looks at their limits.
+    `bakend-worker-watch` looks at their limits; or so with another name.
     """
 
-    def __init__(self, count: int, *, clock: Clock) -> None:
+    def __init__(self, count: int, *, clock: Clock, name: str = "bakend-worker") -> None:
         self._count = count
+        self._name = name
         self._clock = clock
         self._condition = threading.Condition()
         self._waiting: deque[Call] = deque()
         self._running: dict[threading.Thread, Call] = {}
         self._threads: list[threading.Thread] = []
+        self._left_behind: list[threading.Thread] = []
         self._watch: threading.Thread | None = None
         self._changed = threading.Event()
         """There is a new limit to look at, or the end."""
@@ -207,6 +215,12 @@ class Workers:
         with self._condition:
             return len(self._running) + len(self._waiting)
 
+    def left_behind(self) -> int:
+        """Return how many threads were given up and still have not ended."""
+        with self._condition:
+            self._left_behind = [each for each in self._left_behind if each.is_alive()]
+            return len(self._left_behind)
+
     def submit(self, call: Call) -> bool:
         """Let a call be run; False when the end has come and it will not be."""
         with self._condition:
@@ -219,7 +233,7 @@ class Workers:
                 self._start_worker()
             if self._watch is None:
                 self._watch = threading.Thread(
-                    target=self._look, name="bakend-worker-watch", daemon=True
+                    target=self._look, name=f"{self._name}-watch", daemon=True
                 )
                 self._watch.start()
             self._condition.notify_all()
@@ -262,7 +276,7 @@ class Workers:
     def _start_worker(self) -> None:
         self._numbers += 1
         thread = threading.Thread(
-            target=self._work, name=f"bakend-worker-{self._numbers}", daemon=True
+            target=self._work, name=f"{self._name}-{self._numbers}", daemon=True
         )
         self._threads.append(thread)
         thread.start()
@@ -325,6 +339,7 @@ class Workers:
         thread.name = f"given up: {call.name}"
         with self._condition:
             self.given_up.append(call.name)
+            self._left_behind.append(thread)
             self._running.pop(thread, None)
             if thread in self._threads:
                 self._threads.remove(thread)
