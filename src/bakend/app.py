@@ -339,7 +339,7 @@ class App:
         Args:
             develops: Whether changed definition files are applied as they are saved.
             sockets: What listens already, in place of the host and port of the settings.
-            supervisor: Who is told that requests are answered, from the database as well.
+            supervisor: Who is told that requests are answered.
 
         Raises:
             AddressInUseError: Another process has the port.
@@ -367,7 +367,7 @@ class App:
             error_response=self._refuse,
             clock=self._clock,
             sockets=sockets,
-            supervisor=supervisor and self._answering(supervisor),
+            supervisor=supervisor,
         )
         self._realtime.max_connections = self._server.max_upgraded
         self.files.clean()
@@ -394,16 +394,6 @@ class App:
         if self._is_stopped:  # the signal came while the parts were being opened
             self._server.stop()
         return self._server.addresses
-
-    def _answering(self, supervisor: Supervisor) -> Supervisor:
-        """Return a supervisor that hears of us only when the database can be read, too."""
-
-        def answers() -> None:
-            with self.database.read() as snapshot:
-                snapshot.value("SELECT 1")
-            supervisor.answers()
-
-        return supervisor.replaced(answers=answers)
 
     def serve(self) -> None:
         """Answer requests until `stop`, then until those in flight are answered."""

@@ -21,7 +21,7 @@ import pytest
 
 from bakend.clock import SystemClock
 from bakend.errors import AddressInUseError, NotWritableError
-from bakend.server.serve import REFUSED_MAX, Server, Supervisor
+from bakend.server.serve import FIRST_WORD_S, REFUSED_MAX, Server, Supervisor
 
 Serve = Callable[..., Any]
 KIB = 1 << 10
@@ -421,6 +421,26 @@ def test_who_is_in_the_queue_of_a_shared_socket_is_left_to_the_next(
         serving.join(20)
 
     assert [answer[:12] for answer in answers] == [b"HTTP/1.1 200"] * 3
+
+
+def test_who_came_to_a_shared_socket_just_before_the_stop_is_answered(
+    serve: Serve, clock: Any
+) -> None:
+    """It was accepted, so no next process will have it; who says nothing is closed after a moment."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        running = serve(clock=clock, sockets=[held.dup()])
+        asks, silent = running.connect(), running.connect()
+        running.until(lambda: len(running.channels()) == 2)
+
+        running.server.stop()
+        answer = asks.get("/").answer()
+        assert asks.is_closed()
+        assert [len(running.channels())] == [1]
+        running.advance(clock, FIRST_WORD_S)
+        running.join()
+
+    assert (answer.body, answer.headers["connection"]) == (b"hello", "close")
+    assert silent.is_closed()
 
 
 PROGRAM = """

@@ -8,6 +8,7 @@ from typing import Final
 
 from bakend.app import App
 from bakend.clock import Clock
+from bakend.database.connection import Database
 from bakend.server.serve import Supervisor
 from bakend.systemd.activation import passed_sockets
 from bakend.systemd.notify import Notifier
@@ -61,7 +62,7 @@ class Service:
             develops=develops,
             sockets=self._sockets,
             supervisor=Supervisor(
-                answers=self._answers,
+                answers=lambda: self._answers(app.database),
                 every_s=(watchdog_s or WITHOUT_WATCHDOG_S) / SIGNS_PER_WATCHDOG,
                 stops=lambda: self._notifier.stopping(
                     "Stopping: requests in progress are answered"
@@ -79,8 +80,10 @@ class Service:
         self._where = f"port {', '.join(map(str, ports))}"
         return addresses
 
-    def _answers(self) -> None:
-        """Tell that requests are answered; on a thread that answers them."""
+    def _answers(self, database: Database) -> None:
+        """Tell that requests are answered, if the database can be read; on a thread that answers them."""
+        with database.read() as snapshot:
+            snapshot.value("SELECT 1")
         if self._is_ready:
             self._notifier.alive()
         else:

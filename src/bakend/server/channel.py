@@ -148,6 +148,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
     def __init__(self, shared: Shared, sock: socket.socket, address: Any, map: Any) -> None:
         self.active_at = shared.clock.monotonic()
         """When bytes last came or went."""
+        self.is_new = True
+        """Nothing has come from this client yet."""
         self._reads_on = False
         self._lingers_until: float | None = None
         self._dropped_bytes = 0
@@ -181,6 +183,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Waitress has no types
             self.handle_close()
             return
         self.active_at = self.server.clock.monotonic()
+        self.is_new = False
         if self._lingers_until is None:
             self.received(data)
             self._upgrade()

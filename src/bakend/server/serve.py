@@ -37,6 +37,9 @@ READ_BYTES: Final = 64 * 1024
 REFUSED_MAX: Final = 64
 """Connections over the limit that are told so; beyond these they are closed without a word."""
 
+FIRST_WORD_S: Final = 2.0
+"""How long a stop waits for the request of a client that connected a moment before."""
+
 THREAD_END_S: Final = 1.0
 """For the threads to end once nothing is left to serve."""
 
@@ -266,8 +269,9 @@ class Server:
                     break
             listener.close()
         while True:
+            now = self._clock.monotonic()
             for channel in self._channels():
-                if channel.settle():
+                if channel.settle() and not self._is_promised_an_answer(channel, now):
                     channel.handle_close()
             left_s = deadline - self._clock.monotonic()
             if not self._shared.active_channels or left_s <= 0:
@@ -281,6 +285,10 @@ class Server:
             for channel in self._channels():
                 channel.handle_close()
         self._end_threads(max(left_s, THREAD_END_S))
+
+    def _is_promised_an_answer(self, channel: Channel, now: float) -> bool:
+        """Whether a client has just come, through a socket that refuses nobody, and will ask soon."""
+        return self._shares_sockets and channel.is_new and now - channel.active_at < FIRST_WORD_S
 
     def _end_threads(self, timeout_s: float) -> None:
         still_running = self._workers.stop(timeout_s)
