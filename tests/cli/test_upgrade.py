@@ -50,6 +50,29 @@ def test_check_finds_nothing_newer(bak: Terminal, release: Path, newest: str) ->
     assert bak("upgrade", "--check").code == 0
 
 
+@pytest.mark.parametrize(
+    ("newest", "level", "words"),
+    [
+        ("99.0.0", "warn", f"99.0.0 is there, this is {VERSION}"),
+        (VERSION, "ok", "the newest"),
+        (None, "ok", "what is newest cannot be found out"),
+    ],
+)
+def test_the_doctor_knows_it_too(
+    bak: Terminal, release: Path, newest: str | None, level: str, words: str
+) -> None:
+    """No network is no fault of the project."""
+    if newest is not None:
+        publish(release, newest, target=releases.target())
+    bak("init", "project")
+
+    findings = bak("doctor", "--json", "--config", "project/bakend.json").json["findings"]
+
+    (version,) = [each for each in findings if each["what"] == "version"]
+    assert version["level"] == level
+    assert words in version["text"]
+
+
 def test_check_without_a_server(bak: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     """That is neither yes nor no."""
     monkeypatch.setenv("BAKEND_INSTALL_URL", "http://127.0.0.1:9")

@@ -67,6 +67,27 @@ class Done(Struct, kw_only=True):
     """Of the database, as it was before."""
 
 
+def find(wanted: Wanted, say: Say) -> tuple[releases.Asset, str]:
+    """Return the file of a version, and the folder that it is in.
+
+    Raises:
+        UnavailableError: It cannot be found out.
+        NotFoundError: There is no such version.
+        NotGenuineError: The signature is wrong.
+    """
+    machine = releases.target()
+    version = releases.require_version(wanted.version) if wanted.version else None
+    folder = releases.folder(wanted.url, version)
+    sums = download.small(f"{folder}/{releases.SUMS}", releases.SUMS_MAX_BYTES)
+    if sums is None:
+        raise NotFoundError(f"There is no release at {folder}", hint="is there such a version?")
+    signature = download.small(f"{folder}/{releases.SIGNATURE}", releases.SIGNATURE_BYTES)
+    say(releases.require_genuine(sums, signature, may_be_unsigned=wanted.may_be_unsigned))
+    asset = releases.choose(sums, version, machine)
+    # The newest may be another one by now.
+    return asset, folder if wanted.url else releases.folder(None, asset.version)
+
+
 class Upgrade:
     """One upgrade. Thread: one."""
 
@@ -104,7 +125,7 @@ class Upgrade:
             UnavailableError: It cannot be found out.
             NotGenuineError: The signature is wrong.
         """
-        return self._find(wanted)[0].version
+        return find(wanted, self._say)[0].version
 
     def run(self, wanted: Wanted, project: Project | None, running: Running | None) -> Done | None:
         """Put another version in place; return None if it is there already.
@@ -151,26 +172,12 @@ class Upgrade:
             found = candidate.tried(new, self._programs)
             return self._change(found, project, running, lambda: self._place.put(new))
 
-    def _find(self, wanted: Wanted) -> tuple[releases.Asset, str]:
-        """Return what is wanted, and the folder that it is in."""
-        machine = releases.target()
-        version = releases.require_version(wanted.version) if wanted.version else None
-        folder = releases.folder(wanted.url, version)
-        sums = download.small(f"{folder}/{releases.SUMS}", releases.SUMS_MAX_BYTES)
-        if sums is None:
-            raise NotFoundError(f"There is no release at {folder}", hint="is there such a version?")
-        signature = download.small(f"{folder}/{releases.SIGNATURE}", releases.SIGNATURE_BYTES)
-        self._say(releases.require_genuine(sums, signature, may_be_unsigned=wanted.may_be_unsigned))
-        asset = releases.choose(sums, version, machine)
-        # The newest may be another one by now.
-        return asset, folder if wanted.url else releases.folder(None, asset.version)
-
     def _get(self, wanted: Wanted, packed: Path) -> str | None:
         """Bring the tarball here, checked; return its version, None where only it can tell."""
         if wanted.file is not None:
             self._take(wanted.file, packed, may_be_unsigned=wanted.may_be_unsigned)
             return None
-        asset, folder = self._find(wanted)
+        asset, folder = find(wanted, self._say)
         if asset.version == self._version:
             return asset.version
         self._say(f"Downloading {asset.name}")
