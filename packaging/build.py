@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from application.stage import download, make_stage, requirements, run
 from interpreter.progress import BuildError, say, step
+from release import signing
 
 HERE: Final = Path(__file__).resolve().parent
 ROOT: Final = HERE.parent
@@ -137,6 +138,17 @@ def require_importable(bak: Path, stage: Path) -> None:
     run([bak, "-I", "-c", f"import {', '.join([*names, 'pip'])}"], env=CLEAN)
 
 
+def sign(output: Path) -> None:
+    """Sign what is published, as far as there is a key; one that was given has to do."""
+    try:
+        if signing.sign(output, os.environ) is None:
+            say(f"  not signed: {signing.VARIABLE} names no key")
+    except signing.SigningError as error:
+        if os.environ.get(signing.VARIABLE):
+            raise BuildError(str(error)) from error
+        say(f"  not signed: {error}")
+
+
 def build(asked: argparse.Namespace, work: Path) -> None:
     """Do everything that was asked for."""
     output: Path = asked.output.absolute()
@@ -188,6 +200,7 @@ def build(asked: argparse.Namespace, work: Path) -> None:
     with step("tarballs, checksums, bill of materials"):
         example = ROOT / "packaging" / "release" / "bakend.json.example"
         run_inside(tree, "release.release", bak, zipapp, ROOT / "LICENSE", example, output)
+    sign(output)
     say(costs.rstrip())
     packed = output / f"bakend-v{version}-{target}.tar.gz"
     for file, budget in ((bak, BAK_BUDGET), (packed, TARBALL_BUDGET)):

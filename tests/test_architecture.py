@@ -23,7 +23,7 @@ LAYERS: Final = (
     ("across", ("accounts", "backups", "housekeeping", "pruning")),
     ("guests", ("usercode",)),
     ("reactors", ("audit", "functions", "jobs", "realtime")),
-    ("hosts", ("programs", "upkeep", "vitals")),
+    ("hosts", ("programs", "upgrade", "upkeep", "vitals")),
     ("edge", ("api",)),
     ("sockets", ("server",)),
     ("assembly", ("app",)),
@@ -46,7 +46,7 @@ DOORS: Final = {
     "random": (),
     "secrets": ("ids",),
     "uuid": ("ids",),
-    "subprocess": ("collections.patterns", "usercode.packages.pip"),
+    "subprocess": ("collections.patterns", "upgrade.programs", "usercode.packages.pip"),
     "ctypes": (
         "auth.bcrypt",
         "usercode.workers",  # raises the exception in a thread that takes too long

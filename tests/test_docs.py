@@ -17,7 +17,7 @@ from flask import Flask
 
 from bakend import errors
 from bakend.api.errors import STATUSES
-from bakend.cli.failures import DAMAGED, EXIT_CODES, NO_ANSWER, USAGE
+from bakend.cli.failures import DAMAGED, EXIT_CODES, NEWER, NO_ANSWER, USAGE
 from bakend.cli.main import bak
 from bakend.collections import definition, migration
 from bakend.collections.fields import TYPES
@@ -286,7 +286,7 @@ def test_every_exit_code_is_described() -> None:
 
     assert {int(row[0]) for row in rows} == {
         *EXIT_CODES.values(),
-        *(0, 1, USAGE, NO_ANSWER, DAMAGED, 130),
+        *(0, 1, USAGE, NEWER, NO_ANSWER, DAMAGED, 130),
     }
 
 

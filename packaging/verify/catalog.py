@@ -24,6 +24,8 @@ SUBJECTS: Final = (
     "replaced",
     "start_time",
     "systemd",
+    "install",
+    "upgrade",
     "assets",
     "pythons",
     "older",

@@ -22,7 +22,18 @@ for _number in (signal.SIGTERM, signal.SIGINT):
 # Imports leave no garbage, and looking for it takes 5 % of a start; cli/main.py goes on with it.
 gc.disable()
 
-from bakend.cli.main import main  # noqa: E402
+try:
+    from bakend.cli.main import main
+except ImportError as _error:
+    # The one file has its packages compiled for the Python inside of it, and no other can read them.
+    if "magic number" not in str(_error):
+        raise
+    print(  # noqa: T201
+        f"bak: this file is not for Python {sys.version_info[0]}.{sys.version_info[1]}: run it by itself,"
+        " without a Python, or download bakend-v….pyz",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on somebody catches it
 

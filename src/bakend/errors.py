@@ -21,6 +21,10 @@
     ├─ AddressInUseError             (never on the wire)
     ├─ NotWritableError              (never on the wire)    a folder or file cannot be written
     ├─ BackupError                   (never on the wire)    an archive is damaged, or is no backup
+    ├─ UpgradeError                  (never on the wire)    the executable cannot be replaced
+    │  ├─ ManagedError               (never on the wire)    others replace it
+    │  ├─ NotGenuineError            (never on the wire)    a download is not what was published
+    │  └─ TakenBackError             (never on the wire)    the new one failed: the old one is back
     ├─ UserCodeError                 internal_error         a function or job did what it may not, or failed
     ├─ PackageError                  (never on the wire)    a package for the user's code cannot be had
     └─ DatabaseError                 internal_error
@@ -205,6 +209,22 @@ class NotWritableError(BakendError):
 
 class BackupError(BakendError):
     """Raised when an archive is damaged, is no backup, or cannot be restored."""
+
+
+class UpgradeError(BakendError):
+    """Raised when the executable cannot be replaced, and nothing was changed."""
+
+
+class ManagedError(UpgradeError):
+    """Raised when the executable belongs to a package manager or an image."""
+
+
+class NotGenuineError(UpgradeError):
+    """Raised when a download is not what was published, or does not run here."""
+
+
+class TakenBackError(UpgradeError):
+    """Raised when a new version did not work, and the old one is in its place again."""
 
 
 class PackageError(BakendError):

@@ -328,3 +328,19 @@ def test_readers_of_ended_threads_are_closed(database: Database) -> None:
     texts(database)
 
     assert len(database._readers) <= 2
+
+
+def test_a_new_database_is_for_its_owner_only(tmp_path: Path) -> None:
+    """Whatever the umask, and what SQLite puts beside it as well; an old one keeps its mode."""
+    for name, before, expected in (("new.db", None, 0o600), ("old.db", 0o640, 0o640)):
+        path = tmp_path / name
+        if before is not None:
+            path.touch(before)
+            path.chmod(before)
+        database = Database(path, clock=SystemClock(), busy_timeout_s=5)
+        database.open()
+        with database.write() as tx:
+            tx.execute("CREATE TABLE things (name TEXT)")
+            modes = {file.stat().st_mode & 0o777 for file in tmp_path.glob(f"{name}*")}
+        database.close()
+        assert modes == {expected}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,28 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """With the name of the file."""
     with pytest.raises(NotWritableError, match=r"a\.db\.lock"):
         UseLock(tmp_path / "missing" / "a.db").share()
+
+
+@pytest.mark.parametrize("target", ["there", "nowhere"])
+def test_a_link_in_its_place_is_not_followed(tmp_path: Path, target: str) -> None:
+    """A command of root would make, or give away, whatever it points to."""
+    (tmp_path / "there").touch(0o600)
+    (tmp_path / "a.db.lock").symlink_to(target)
+    one, _other = locks(tmp_path)
+    with pytest.raises(NotWritableError, match=r"a\.db\.lock cannot be opened"):
+        one.share()
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_what_root_makes_belongs_to_the_folders_owner(tmp_path: Path) -> None:
+    """And what was there already stays whose it was."""
+    os.chown(tmp_path, 12_345, 12_345)
+    one, other = locks(tmp_path)
+    one.share()
+    assert one.path.stat().st_uid == 12_345
+    os.chown(one.path, 0, 0)
+    other.share()
+    assert one.path.stat().st_uid == 0
+    one.release()
+    other.release()

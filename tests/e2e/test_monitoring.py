@@ -33,7 +33,7 @@ def test_health_metrics_and_the_log_of_a_server(tmp_path: Path) -> None:
         config = json.loads((project / "bakend.json").read_text())
         (project / "bakend.json").write_text(json.dumps({**config, "port": server.port}))
         told = bak(project, "health", "--deep")
-        doctor = bak(project, "doctor", "--json")
+        doctor = bak(project, "doctor", "--offline", "--json")
         for line in commands("monitoring.md"):
             done = follow(line, project, tmp_path)
             assert done.returncode == 0, (line, done.stderr)

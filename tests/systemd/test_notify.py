@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from bakend.clock import SystemClock
-from bakend.systemd.notify import Notifier
+from bakend.systemd.notify import EXTEND_EVERY_S, Notifier
+from bakend.testing import FakeClock
 
 from manager import manager
+from processes import wait_until
 
 
 def notifier(**environ: str) -> Notifier:
@@ -39,13 +41,35 @@ def test_what_takes_long_asks_for_more_time_until_it_is_through(tmp_path: Path) 
     """The first request goes out at once, and no thread stays behind."""
     with manager(tmp_path / "n") as systemd:
         told = notifier(NOTIFY_SOCKET=systemd.address)
+        told.status("Migrating")
         told.takes_long()
         told.takes_long()
         systemd.wait_for("EXTEND_TIMEOUT_USEC=30000000")
         told.is_through()
         told.is_through()
 
-        assert systemd.lines == ["EXTEND_TIMEOUT_USEC=30000000"]
+        assert systemd.lines == [
+            "STATUS=Migrating",
+            "EXTEND_TIMEOUT_USEC=30000000",
+            "STATUS=Migrating",
+        ]
+
+
+def test_what_takes_long_shows_that_it_lives(tmp_path: Path) -> None:
+    """Its status says for how long already: an upgrade waits only as long as that changes."""
+    clock = FakeClock()
+    with manager(tmp_path / "n") as systemd:
+        told = Notifier({"NOTIFY_SOCKET": systemd.address}, clock)
+        told.status("Migrating")
+        told.takes_long()
+
+        def has_changed_twice() -> bool:
+            clock.advance(EXTEND_EVERY_S)
+            said = [line for line in systemd.lines if line.startswith("STATUS=Migrating (")]
+            return len(set(said)) >= 2
+
+        wait_until(has_changed_twice, 30, what="two times in the status")
+        told.is_through()
 
 
 @pytest.mark.parametrize("address", ["", "/nowhere/at/all", "vsock:2:1", "relative"])

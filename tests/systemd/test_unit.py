@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bakend.cli.failures import DAMAGED, EXIT_CODES, NO_ANSWER, USAGE
-from bakend.errors import SettingsError
+from bakend.errors import ManagedError, SettingsError, TakenBackError
 from bakend.settings import Settings
 from bakend.systemd import unit
 
@@ -122,4 +122,5 @@ def test_what_a_person_must_mend_is_not_started_again() -> None:
     assert found is not None
     codes = {int(code) for code in found[1].split()}
 
-    assert codes == {USAGE, DAMAGED, *EXIT_CODES.values()} - {NO_ANSWER, 75}
+    of_an_upgrade = {EXIT_CODES[ManagedError], EXIT_CODES[TakenBackError]}
+    assert codes == {USAGE, DAMAGED, *EXIT_CODES.values()} - {NO_ANSWER, 75} - of_an_upgrade

@@ -44,7 +44,7 @@ def bootable(suite: str, cache: Path) -> Path:
     Raises:
         NotRun: It cannot be made here.
     """
-    root = _tree(suite, cache, "--include=systemd,systemd-sysv,dbus")
+    root = _tree(suite, cache, "--include=systemd,systemd-sysv,dbus,curl,ca-certificates,openssl")
     if found := next(pythons(root), None):
         raise Failed(f"the {suite} tree is not bare: it has {found}; remove {root}")
     return root

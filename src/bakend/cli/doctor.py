@@ -16,14 +16,15 @@ from bakend.errors import BakendError, SettingsError
 @click.command()
 @config_option
 @click.option("--deep", is_flag=True, help="Also compare indexes, and read every uploaded file.")
+@click.option("--offline", is_flag=True, help="Do not look up whether there is a newer version.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def doctor(project: Project, *, deep: bool, as_json: bool) -> int:
+def doctor(project: Project, *, deep: bool, offline: bool, as_json: bool) -> int:
     """Look at settings, host, database, files, functions and backups; change nothing.
 
     Exit code 0 if nothing is wrong, warnings aside; 1 if something is. May be run while the server runs.
     """
-    from bakend.cli.examination import Finding, of_host, of_project, of_settings
+    from bakend.cli.examination import Finding, of_host, of_project, of_settings, of_version
     from bakend.clock import SystemClock
 
     clock, findings = SystemClock(), []
@@ -39,6 +40,8 @@ def doctor(project: Project, *, deep: bool, as_json: bool) -> int:
                 findings += of_project(app, loaded, clock, deep=deep)
         except BakendError as error:
             findings.append(Finding("database", "error", error.message, error.hint))
+    releases = project.environ.get("BAKEND_INSTALL_URL") or None
+    findings.append(of_version(releases, looks=not offline))
     is_well = all(each.level != "error" for each in findings)
     if as_json:
         items = [each.as_json() for each in findings]

@@ -25,6 +25,8 @@ from bakend.errors import BakendError
 from bakend.settings import Loaded
 from bakend.settings.secret import secret_file
 from bakend.structs import Struct
+from bakend.upgrade.releases import is_newer
+from bakend.upgrade.upgrade import Wanted, find
 from bakend.usercode.packages.folder import PackageFolder
 from bakend.version import VERSION, build
 
@@ -214,11 +216,27 @@ def of_project(app: App, loaded: Loaded, clock: Clock, *, deep: bool) -> Iterato
     else:
         yield Finding("packages", "warn", problem, "bak sync")
     yield from _guarded(lambda app: _of_backups(app, loaded, clock.now()), app)
-    yield Finding(
-        "version",
-        "ok",
-        f"This is Bakend {VERSION} ({build().commit}); whether there is a newer one is not looked up",
-    )
+
+
+def of_version(url: str | None, *, looks: bool) -> Finding:
+    """Say which version this is, and whether there is a newer one.
+
+    Args:
+        url: Where releases are; None for GitHub.
+        looks: Whether to ask there.
+    """
+    this = f"This is Bakend {VERSION} ({build().commit})"
+    if not looks:
+        return Finding("version", "ok", f"{this}; whether there is a newer one is not looked up")
+    try:
+        newest = find(Wanted(url=url), say=lambda _sentence: None)[0].version
+    except BakendError as error:  # no network is no fault of the project
+        return Finding(
+            "version", "ok", f"{this}; what is newest cannot be found out: {error.message}"
+        )
+    if is_newer(newest, VERSION):
+        return Finding("version", "warn", f"{newest} is there, this is {VERSION}", "bak upgrade")
+    return Finding("version", "ok", f"{this}, the newest")
 
 
 def _guarded(look: Callable[[App], Iterator[Finding]], app: App) -> Iterator[Finding]:

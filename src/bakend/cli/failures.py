@@ -3,9 +3,12 @@
 |  0 | done |
 |  1 | anything not below |
 |  2 | wrong usage |
+|  3 | this executable belongs to a package manager or an image (upgrade) |
+|  7 | the new version did not work: the old one is back (upgrade) |
+| 10 | there is a newer version (upgrade --check) |
 | 65 | the database is newer than this Bakend |
 | 69 | the address is in use, or no good answer came |
-| 70 | the executable is damaged |
+| 70 | the executable is damaged, or a download is not what was published |
 | 73 | a folder or file cannot be written |
 | 75 | held by another process, try again |
 | 78 | settings or project are wrong |
@@ -22,20 +25,27 @@ from bakend.errors import (
     BakendError,
     DatabaseBusyError,
     DefinitionError,
+    ManagedError,
+    NotGenuineError,
     NotWritableError,
     SchemaTooNewError,
     SettingsError,
     StorageFullError,
+    TakenBackError,
     UnavailableError,
 )
 
 USAGE: Final = 2
+NEWER: Final = 10
 NO_ANSWER: Final = 69
 DAMAGED: Final = 70
 """Given by packaging/head/main.c: Python may not even start then."""
 WRONG_PROJECT: Final = 78
 
 EXIT_CODES: Final[dict[type[BakendError], int]] = {
+    ManagedError: 3,
+    TakenBackError: 7,
+    NotGenuineError: DAMAGED,
     SchemaTooNewError: 65,
     AddressInUseError: NO_ANSWER,
     UnavailableError: NO_ANSWER,

@@ -39,6 +39,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "version": "bakend.cli.inspect",
         "verify": "bakend.cli.inspect",
         "systemd": "bakend.cli.systemd",
+        "upgrade": "bakend.cli.upgrade",
     }
 )
 """Command to the module that has it under its name, in the order in which a newcomer needs them."""

@@ -14,6 +14,7 @@ briefly would never be caught. So BEGIN is retried here every few milliseconds i
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections import deque
@@ -119,6 +120,10 @@ class Database:
                 f"The folder {self.path.parent} cannot be made: {error.strerror}",
                 hint="make it, or set `database` to a place that can be written",
             ) from error
+        with suppress(OSError):  # SQLite says more about what is wrong with a place
+            # For nobody else on the host; SQLite itself would leave that to the umask. What it puts beside
+            # the file has the same mode.
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         try:
             self._writer = self._open_writer()
         except NotWritableError as error:

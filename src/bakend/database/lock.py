@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from bakend.errors import DatabaseBusyError, NotWritableError
@@ -62,8 +63,7 @@ class UseLock:
 
     def _take(self, kind: int) -> bool:
         try:
-            # Locking needs no right to write, and who only looks may have none.
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = self._open()
         except OSError as error:
             raise NotWritableError(
                 f"The lock file {self.path} cannot be opened: {error.strerror}",
@@ -77,8 +77,23 @@ class UseLock:
         except BaseException:
             os.close(descriptor)
             raise
-        if os.geteuid() == 0:  # a command of root must not lock the server out of its own project
-            folder = self.path.parent.stat()
-            os.fchown(descriptor, folder.st_uid, folder.st_gid)
         self._descriptor = descriptor
         return True
+
+    def _open(self) -> int:
+        """Open the file, and make it where there is none.
+
+        What the project's owner has put in its place is neither followed nor given to anybody: a
+        command of root would hand out a file of the system.
+        """
+        # Locking needs no right to write, and who only looks may have none.
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        while True:
+            with suppress(FileNotFoundError):
+                return os.open(self.path, flags)
+            with suppress(FileExistsError):
+                descriptor = os.open(self.path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+                if os.geteuid() == 0:  # else it would lock the server out of its own project
+                    folder = self.path.parent.stat()
+                    os.fchown(descriptor, folder.st_uid, folder.st_gid)
+                return descriptor

@@ -41,12 +41,14 @@ class Notifier:
         self._address = _address(environ.get("NOTIFY_SOCKET", ""))
         self.watchdog_s: float | None = _watchdog(environ) if self._address else None
         """Without a sign of life for so long, we are killed; None where nobody watches."""
+        self._doing = ""
         self._extending: threading.Thread | None = None
         self._is_through = threading.Event()
 
     def status(self, text: str) -> None:
         """Say in a sentence what is being done: `systemctl status` shows it."""
-        self._send(f"STATUS={_one_line(text)}")
+        self._doing = _one_line(text)
+        self._send(f"STATUS={self._doing}")
 
     def ready(self, status: str) -> None:
         """Say that requests are answered from now on."""
@@ -62,7 +64,11 @@ class Notifier:
         self._send(f"STOPPING=1\nSTATUS={_one_line(status)}")
 
     def takes_long(self) -> None:
-        """Ask for more time, again and again until `is_through`; calling it again does nothing."""
+        """Ask for more time, again and again until `is_through`; calling it again does nothing.
+
+        The status says for how long already, so that it can be seen to live: an upgrade waits for a new
+        version as long as its status changes.
+        """
         if self._address is not None and self._extending is None:
             self._is_through.clear()
             self._extending = threading.Thread(target=self._extend, name="notify", daemon=True)
@@ -76,8 +82,11 @@ class Notifier:
             self._extending = None
 
     def _extend(self) -> None:
+        began = self._clock.monotonic()
         while True:
-            self._send(f"EXTEND_TIMEOUT_USEC={EXTEND_BY_S * 1_000_000}")
+            so_far_s = self._clock.monotonic() - began
+            status = f"{self._doing} ({so_far_s:.0f} s)" if so_far_s >= 1 else self._doing
+            self._send(f"EXTEND_TIMEOUT_USEC={EXTEND_BY_S * 1_000_000}\nSTATUS={status}")
             if self._clock.wait(self._is_through, EXTEND_EVERY_S):
                 return
 

@@ -33,7 +33,11 @@ class Lease:
         with self._lock:
             if self._file is not None:
                 return True
-            file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
+            file = os.fdopen(
+                os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600),
+                "r+b",
+                buffering=0,
+            )
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
