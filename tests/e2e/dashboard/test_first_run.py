@@ -35,7 +35,7 @@ def test_the_link_leads_to_a_first_record_by_keyboard_alone(
         assert "#" not in window.address()
 
         window.press("Control+k")
-        window.wait_for("Go to")
+        window.run("", until="return document.activeElement.matches('dialog [role=combobox]')")
         window.press("New collection")
         window.press("Enter")
         window.wait_for("Who may do what")
