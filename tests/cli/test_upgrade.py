@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from releases import publish, served
 
+from bakend import executable
 from bakend.cli.upgrade import _of_server, _server
 from bakend.errors import UpgradeError
 from bakend.upgrade import releases
@@ -91,6 +92,7 @@ def test_a_check_that_is_not_signed(bak: Terminal, release: Path) -> None:
     assert bak("upgrade", "--check").code == 70
 
 
+@pytest.mark.skipif(executable.IS_ONE_FILE, reason="the one file can be replaced")
 def test_what_is_no_executable_cannot_be_replaced(bak: Terminal) -> None:
     """From source or as a zipapp there is nothing to swap."""
     done = bak("upgrade")

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -327,6 +328,20 @@ def test_killed_backups_leave_nothing_behind(tmp_path: Path) -> None:
     assert [path.name for path in folder.glob(".*")] == []
 
 
+@contextlib.contextmanager
+def _begun_restore(project: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Restore `a.tar.gz` in a process that has begun to unpack it, however slow the machine is."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "bakend", "backup", "restore", "--force", "a.tar.gz"],
+        cwd=project,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        while process.poll() is None and not (project / ".restoring").exists():
+            CLOCK.pause(0.002)
+        yield process
+
+
 @pytest.mark.slow
 def test_killed_restores_are_whole_or_not_there(tmp_path: Path) -> None:
     """After each kill the project is the old or the new one, and opens."""
@@ -342,6 +357,12 @@ def test_killed_restores_are_whole_or_not_there(tmp_path: Path) -> None:
         bak(project, "backup", "create", "-o", "a.tar.gz")
         with server.client() as client:
             client.post("/api/notes", {"text": "after"})
+    with _begun_restore(project) as process:
+        begun_at = CLOCK.monotonic()
+        while (project / ".restoring").exists():
+            CLOCK.pause(0.002)
+        took_s = CLOCK.monotonic() - begun_at
+        assert process.wait() == 0
     seen, inside = [], 0
     for number in range(25):
         with contextlib.closing(sqlite3.connect(project / "bakend.db")) as database, database:
@@ -349,16 +370,8 @@ def test_killed_restores_are_whole_or_not_there(tmp_path: Path) -> None:
                 "INSERT INTO notes (id, created_at, updated_at, text) VALUES (?, 'x', 'x', 'after')",
                 (f"rec_{number}",),
             )
-        with subprocess.Popen(
-            [sys.executable, "-m", "bakend", "backup", "restore", "--force", "a.tar.gz"],
-            cwd=project,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-        ) as process:
-            # Once it has begun to unpack, however slow the machine is.
-            while process.poll() is None and not (project / ".restoring").exists():
-                CLOCK.pause(0.005)
-            CLOCK.pause(chance.uniform(0, 0.6))
+        with _begun_restore(project) as process:
+            CLOCK.pause(chance.uniform(0, 1.5 * took_s))
             process.kill()
         inside += (project / ".restoring").exists()
         shutil.rmtree(project / ".restoring", ignore_errors=True)
