@@ -17,6 +17,7 @@ from processes import ServerProcess, make_project, running_server, wait_until
 pytestmark = pytest.mark.e2e
 
 FUNCTION = """
+import time
 from pathlib import Path
 from bakend import on_create
 
@@ -26,7 +27,7 @@ def wait(ctx):
         raise ValueError("it fails")
     ctx.logger.info("begun")
     while ctx.record["title"] == "waits" and not Path(__file__).with_name("open").exists():
-        __import__("time").sleep(0.01)
+        time.sleep(0.01)
 """
 JOB = """
 schedule = "0 0 1 1 *"

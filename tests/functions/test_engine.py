@@ -13,10 +13,16 @@ from programs import NOTE, POSTS, SEEN
 
 from bakend.events.event import Draft
 from bakend.events.log import TRIM_EVERY
+from bakend.functions.attempts import Ended
 from bakend.functions.engine import CRASHES_MAX
 from bakend.functions.places import READER
 from bakend.testing import FakeClock, TestProject, temporary_project
 from bakend.usercode.runs import KEPT, Run
+from bakend.usercode.workers import Outcome
+
+NOTE_ALL = NOTE.replace('on_create("posts")', 'on_event("posts.*")').replace(
+    "on_create", "on_event"
+)
 
 FAILS = """
 from bakend import on_create, on_update
@@ -318,6 +324,31 @@ def test_a_function_that_is_taken_away_keeps_its_place(project: TestProject) -> 
     assert sorted(seen(project)) == sorted(["first", *"abcdefgh", "meanwhile"])
 
 
+def test_an_attempt_from_before_a_function_was_away_takes_nobodys_place(
+    project: TestProject,
+) -> None:
+    """It ends twice then, and what comes after it in its record once."""
+    use(project, NOTE_ALL)
+    let_nothing_end(project)
+    engine: Any = project.app.programs().engine
+    (record,) = post(project, "first")
+    project.client.put(f"/api/posts/{record}", json={"title": "second"})
+    engine.step()
+    for text in ("", NOTE_ALL):
+        project.write_file("functions/one.py", text)
+        project.app.programs().reload()
+        engine.step()
+    (function,) = engine._functions.values()
+    first, second = [each for each in project.events() if each.subject == record]
+
+    for event in (first, first, second):
+        ended = Ended(function=function, event=event, run=None, outcome=Outcome(), log="")
+        engine._first_ended(ended)
+
+    assert engine._places.open[function.name] == set()
+    assert engine._lanes == {}
+
+
 def test_a_function_that_is_far_behind_is_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -407,11 +438,8 @@ def test_after_a_kill_only_what_ran_is_suspected(tmp_path: Path) -> None:
 
 def test_what_repeats_after_a_kill_keeps_its_order(tmp_path: Path) -> None:
     """Also where the suspect comes behind events of its record that are repeated with it."""
-    noting = NOTE.replace('on_create("posts")', 'on_event("posts.*")').replace(
-        "import on_create", "import on_event"
-    )
     with temporary_project([POSTS, SEEN], folder=tmp_path) as project:
-        use(project, noting)
+        use(project, NOTE_ALL)
         (record,) = post(project, "a")
         engine: Any = project.app.programs().engine
         flush, engine._flush = engine._flush, lambda: None  # the places stay where they were

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -12,6 +13,7 @@ from bakend.cli import failures
 from bakend.cli.project import Project, config_option
 
 if TYPE_CHECKING:
+    from bakend.programs import Programs
     from bakend.usercode.runs import Run
 
 as_json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -41,9 +43,7 @@ def list_functions(project: Project, *, as_json: bool) -> int:
 
     The files are loaded for that, as a start does it. Exit code 1 where one does not load.
     """
-    with project.opened(writes=False) as app:
-        programs = app.programs()
-        programs.look()
+    with looked_at(project) as programs:
         items = programs.functions()
     return show_items(items, ("eventType", "name"), as_json=as_json)
 
@@ -57,9 +57,7 @@ def check_functions(project: Project, *, as_json: bool) -> int:
 
     Exit code 78 where a file does not load.
     """
-    with project.opened(writes=False) as app:
-        programs = app.programs()
-        programs.look()
+    with looked_at(project) as programs:
         items = programs.functions()
     return show_faults(items, as_json=as_json)
 
@@ -94,6 +92,15 @@ def retry(project: Project, run_id: str) -> None:
     with project.opened(writes=True) as app:
         run = app.programs().retry(run_id)
     click.echo(f"{run.id} is tried again")
+
+
+@contextmanager
+def looked_at(project: Project) -> Iterator[Programs]:
+    """Open a project whose functions and jobs are loaded to be shown; nothing runs."""
+    with project.opened(writes=False) as app:
+        programs = app.programs()
+        programs.look()
+        yield programs
 
 
 def show_items(items: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> int:

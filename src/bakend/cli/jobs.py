@@ -7,6 +7,7 @@ import click
 from bakend.cli.functions import (
     as_json_option,
     limit_option,
+    looked_at,
     show_faults,
     show_items,
     show_runs,
@@ -30,9 +31,7 @@ def list_jobs(project: Project, *, as_json: bool) -> int:
 
     The files are loaded for that, as a start does it. Exit code 1 where one does not load.
     """
-    with project.opened(writes=False) as app:
-        programs = app.programs()
-        programs.look()
+    with looked_at(project) as programs:
         items = programs.jobs()
     return show_items(items, ("name", "schedule", "nextRunAt", "filePath"), as_json=as_json)
 
@@ -46,9 +45,7 @@ def check_jobs(project: Project, *, as_json: bool) -> int:
 
     Exit code 78 where a file does not load.
     """
-    with project.opened(writes=False) as app:
-        programs = app.programs()
-        programs.look()
+    with looked_at(project) as programs:
         items = programs.jobs()
     return show_faults(items, as_json=as_json)
 

@@ -335,11 +335,10 @@ class Engine(Stepper):
         assert ended.event is not None
         lane = (ended.function.name, ended.event.subject)
         self._running.discard((lane[0], ended.event.seq))
-        waiting = self._lanes.pop(lane, None)
-        if (
-            waiting is None
-        ):  # the function was taken away meanwhile; should it come back, it runs again
-            return
+        waiting = self._lanes.get(lane)
+        if waiting is None or waiting[0].seq != ended.event.seq:
+            return  # the function was taken away meanwhile; if it is back, the event has run again
+        del self._lanes[lane]
         waiting.popleft()
         self._ran.add(lane[0])
         if ended.error is None:
