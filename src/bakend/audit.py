@@ -134,20 +134,26 @@ class Audit:
         while self._take_in():
             pass
 
-    def page(self, *, after: int | None, limit: int, actor: str = "") -> list[AuditEntry]:
+    def page(
+        self, *, after: int | None, limit: int, actor: str = "", before: int | None = None
+    ) -> list[AuditEntry]:
         """Return entries, oldest first.
 
         Args:
             after: The number of an entry: the first ones after it. Without it, the last ones.
+            before: Without `after`: the last ones below this number.
             limit: Most entries to return.
             actor: Id of a user whose changes are wanted; empty for everybody's.
         """
         columns = "SELECT seq, at, actor, actor_email, type, subject, detail FROM _audit"
-        where, parameters = (" AND actor = ?", (actor,)) if actor else ("", ())
+        where = " AND actor = ?" if actor else ""
+        parameters: tuple[object, ...] = (actor,) if actor else ()
         with self._database.read() as snapshot:
             if after is not None:
                 sql = columns + " WHERE seq > ?" + where + " ORDER BY seq LIMIT ?"
                 return [_entry(row) for row in snapshot.all(sql, (after, *parameters, limit))]
+            if before is not None:
+                where, parameters = f" AND seq < ?{where}", (before, *parameters)
             sql = columns + " WHERE TRUE" + where + " ORDER BY seq DESC LIMIT ?"
             return [_entry(row) for row in reversed(snapshot.all(sql, (*parameters, limit)))]
 

@@ -15,7 +15,7 @@ from bakend.errors import InvalidInputError
 Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
 
 SEQ_MAX: Final = 2**53
-"""Highest number of an event or a line that `after` may name: where JavaScript's integers end."""
+"""Highest number that `after` or `before` may name: where JavaScript's integers end."""
 
 OFFSET_MAX: Final = 2**53
 """Nobody has so many of anything."""
@@ -68,6 +68,19 @@ def clamped(query: Mapping[str, str], name: str, *, default: int, high: int, low
     # Nobody needs more digits than these to say "too many", and int() takes long over thousands.
     value = int(digits.lstrip("0")[:20] or "0")
     return max(low, min(value if text == digits else -value, high)) if value else default
+
+
+def place_in(query: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """Return where a list whose numbers only grow is read: `after` a number, or `before` one.
+
+    Raises:
+        InvalidInputError: One is no number, or both are there.
+    """
+    after = integer(query, "after", low=0, high=SEQ_MAX)
+    before = integer(query, "before", low=1, high=SEQ_MAX)
+    if after is not None and before is not None:
+        raise InvalidInputError("Say after or before, not both: a list is read in one direction")
+    return after, before
 
 
 def boolean(query: Mapping[str, str], name: str) -> bool:

@@ -84,9 +84,13 @@ class EventLog:
         sql = _SELECT + " WHERE seq > ? AND " + which + " ORDER BY seq LIMIT ?"
         return [_event(row) for row in snapshot.all(sql, (seq, *parameters, limit))]
 
-    def last(self, snapshot: Snapshot, *, limit: int, kind: str = "") -> list[Event]:
-        """Return the last events, oldest first; arguments as for `since`."""
+    def last(
+        self, snapshot: Snapshot, *, limit: int, kind: str = "", before: int | None = None
+    ) -> list[Event]:
+        """Return the last events, oldest first; with `before`, the last ones below that number."""
         which, parameters = _of_kind(kind)
+        if before is not None:
+            which, parameters = f"seq < ? AND {which}", (before, *parameters)
         sql = _SELECT + " WHERE " + which + " ORDER BY seq DESC LIMIT ?"
         return [_event(row) for row in reversed(snapshot.all(sql, (*parameters, limit)))]
 

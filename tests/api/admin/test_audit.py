@@ -71,7 +71,23 @@ def test_one_actor_is_asked_for(project: TestProject, ask: Any) -> None:
     assert ask("GET", f"{PATH}?actor=usr_none").get_json() == {"items": [], "next": 0}
 
 
-@pytest.mark.parametrize("query", ["after=x", "after=-1", "limit=x"])
+def test_older_ones_are_read_backwards_to_the_first(project: TestProject, ask: Any) -> None:
+    """Each page is the last entries below a number, of the wanted actor only."""
+    for actor in ("usr_1", "usr_2", "usr_1", "usr_1"):
+        with project.app.database.write(actor=Actor(id=actor)) as tx:
+            tx.emit(session_revoked("usr_2", None))
+    project.app.audit.catch_up()
+    end = project.last_event()
+
+    last = ask("GET", f"{PATH}?actor=usr_1&limit=2").get_json()["items"]
+    first = ask("GET", f"{PATH}?actor=usr_1&limit=2&before={last[0]['seq']}").get_json()["items"]
+    none = ask("GET", f"{PATH}?actor=usr_1&limit=2&before={first[0]['seq']}").get_json()["items"]
+
+    assert [item["seq"] for item in first + last] == [end - 3, end - 1, end]
+    assert none == []
+
+
+@pytest.mark.parametrize("query", ["after=x", "after=-1", "before=0", "before=x", "limit=x"])
 def test_what_is_no_number_is_refused(ask: Any, query: str) -> None:
     """And named."""
     answer = ask("GET", f"{PATH}?{query}")

@@ -79,7 +79,53 @@ def test_what_is_no_type_is_refused(ask: Any, kind: str) -> None:
     assert answer.get_json()["error"]["message"].startswith("type must be")
 
 
-@pytest.mark.parametrize("query", ["after=x", "after=99999999999999999", "limit=x"])
+def test_older_ones_are_read_backwards_to_the_first(
+    project: TestProject, ask: Any, lists: list[str]
+) -> None:
+    """Each page is the last ones below a number, of the wanted type; the first one is not full."""
+    seen: list[str] = []
+    before = project.last_event() + 1
+    sizes = []
+    while items := ask("GET", f"{PATH}?before={before}&limit=2&type=lists.*").get_json()["items"]:
+        seen = [item["subject"] for item in items] + seen
+        before = items[0]["seq"]
+        sizes.append(len(items))
+
+    assert (seen, sizes) == (lists, [2, 2, 1])
+
+
+def test_whoever_goes_on_from_an_older_page_misses_nothing(ask: Any, lists: list[str]) -> None:
+    """`next` leads from it to what stands behind it."""
+    newest = ask("GET", f"{PATH}?limit=1").get_json()
+    older = ask("GET", f"{PATH}?limit=2&before={newest['items'][0]['seq']}").get_json()
+    behind = ask("GET", f"{PATH}?after={older['next']}").get_json()
+
+    assert [item["subject"] for item in older["items"]] == lists[2:4]
+    assert behind["items"] == newest["items"]
+
+
+def test_a_number_that_is_still_to_come_is_no_place_to_go_on_from(
+    project: TestProject, ask: Any
+) -> None:
+    """What comes meanwhile would be passed over."""
+    end = project.last_event()
+
+    assert ask("GET", f"{PATH}?before={end + 100}").get_json()["next"] == end
+
+
+@pytest.mark.parametrize("path", [PATH, "/api/admin/audit"])
+def test_a_list_is_read_in_one_direction(ask: Any, path: str) -> None:
+    """To ask for both is refused, rather than one of them not heard."""
+    answer = ask("GET", f"{path}?after=1&before=5")
+
+    assert answer.status_code == 400
+    assert answer.get_json()["error"]["code"] == "bad_request"
+    assert answer.get_json()["error"]["message"].startswith("Say after or before, not both")
+
+
+@pytest.mark.parametrize(
+    "query", ["after=x", "after=99999999999999999", "before=x", "before=0", "before=-1", "limit=x"]
+)
 def test_what_is_no_number_is_refused(ask: Any, query: str) -> None:
     """And named."""
     answer = ask("GET", f"{PATH}?{query}")

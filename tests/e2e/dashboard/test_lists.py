@@ -10,10 +10,49 @@ pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(300)]
 HEADS = "return [...document.querySelectorAll('thead th')].map((each) => each.innerText).join(' ')"
 
 
-def make(screen: Screen, *titles: str) -> None:
+ROWS = "return document.querySelectorAll('main tbody tr').length"
+
+CHOOSE = """
+    const list = document.querySelector('main select');
+    const [wanted] = arguments;
+    list.value = [...list.options].find((each) => each.text === wanted)?.value;
+    list.dispatchEvent(new Event('change', { bubbles: true }));
+"""
+
+
+def make(screen: Screen, *titles: str, who: str | None = None) -> None:
     with screen.server.client() as client:
+        headers = {}
+        if who:
+            login = client.post("/api/auth/login", {"email": who, "password": PASSWORD})
+            headers = {"Authorization": f"Bearer {login.json['token']}"}
         for title in titles:
-            assert client.post("/api/notes", {"title": title, "stars": 1}).status == 201
+            answer = client.request("POST", "/api/notes", {"title": title, "stars": 1}, headers)
+            assert answer.status == 201
+
+
+@pytest.mark.parametrize(
+    ("page", "wanted", "first"),
+    [("events", "notes.*", "notes.created"), ("audit", EMAIL, "notes.created")],
+)
+def test_a_list_with_a_filter_goes_back_to_its_begin(
+    screen: Screen, page: str, wanted: str, first: str
+) -> None:
+    """Older ones of the wanted kind, page by page, until it is said that there are no more."""
+    window = screen.window
+    make(screen, *(f"note {number}" for number in range(450)), who=EMAIL)
+    screen.ask("POST", "/api/admin/collections", {"name": "others", "fields": []})
+    screen.open(page)
+    window.wait_for("system.collection.created")
+    window.run(CHOOSE, wanted)
+    for rows in (400, 450):
+        window.click_text("Show older ones", "main")
+        window.run("", until=f"{ROWS} >= {rows}", what=f"{rows} rows")
+    window.wait_for("These are the oldest that are kept.")
+    assert first in window.run(
+        "return document.querySelector('main tbody tr:last-child').innerText"
+    )
+    assert screen.complaints() == []
 
 
 def test_columns_stay_as_they_were_chosen(screen: Screen) -> None:

@@ -13,7 +13,7 @@ interface Numbered {
 }
 
 type Load<T> = (
-  query: { limit: number; after?: number },
+  query: { limit: number; after?: number; before?: number },
   signal: AbortSignal,
 ) => Promise<Followed<T>>;
 
@@ -25,8 +25,10 @@ export class Follower<T extends Numbered> {
   isLive = $state(true);
   /** Whether the beginning of the list is here. */
   isComplete = $state(false);
+  isGoingBack = $state(false);
   #next = 0;
   #isGoing = false;
+  #begun?: Promise<void>;
   #load: Load<T>;
   #stop = new AbortController();
 
@@ -38,7 +40,10 @@ export class Follower<T extends Numbered> {
       const stop = new AbortController();
       this.#stop = stop;
       const first = load({ limit: FIRST }, stop.signal);
-      untrack(() => void this.#begin(first, stop.signal));
+      untrack(() => {
+        this.isLoaded = false;
+        this.#begun = this.#begin(first, stop.signal);
+      });
       const timer = setInterval(() => {
         if (this.isLive && this.isLoaded && !document.hidden && !connection.isLost) {
           void this.#go(stop.signal);
@@ -71,27 +76,28 @@ export class Follower<T extends Numbered> {
       const fresh = page.items.filter((item) => item.seq > last);
       if (signal.aborted || !fresh.length) return;
       this.#next = page.next;
-      this.items = [...fresh.reverse(), ...this.items].slice(0, KEPT);
+      const all = [...fresh.reverse(), ...this.items];
+      this.items = all.slice(0, KEPT);
+      if (all.length > KEPT) this.isComplete = false;
     });
     this.#isGoing = false;
   }
 
-  /** Read some that are older than what is here. Numbers may have gaps: it goes back until it finds some. */
+  /** Read some that are older than what is here. */
   async older(): Promise<void> {
+    if (this.isGoingBack) return;
+    this.isGoingBack = true;
+    await this.#begun; // what is shown may be what was wanted before
     const { signal } = this.#stop;
-    const first = this.items.at(-1)?.seq ?? 0;
+    const before = this.items.at(-1)?.seq;
     await this.#attempt(signal, async () => {
-      for (let step = FIRST; ; step *= 4) {
-        const after = Math.max(0, first - 1 - step);
-        const page = await this.#load({ limit: 500, after }, signal);
-        const found = page.items.filter((item) => item.seq < first);
-        if (signal.aborted) return;
-        if (after === 0 && found.length < 500) this.isComplete = true;
-        if (!found.length && after > 0) continue;
-        this.items = [...this.items, ...found.reverse()];
-        return;
-      }
+      if (!this.isLoaded || before === undefined) return;
+      const page = await this.#load({ limit: FIRST, before }, signal);
+      if (signal.aborted) return;
+      this.items = [...this.items, ...page.items.reverse()];
+      this.isComplete = page.items.length < FIRST;
     });
+    this.isGoingBack = false;
   }
 
   async #attempt(signal: AbortSignal, what: () => Promise<void>): Promise<void> {

@@ -144,6 +144,7 @@ export const jobs = {
 interface Follow extends Query {
   limit?: number;
   after?: number;
+  before?: number;
 }
 
 export const events = (query: Follow & { type?: string }, signal?: Signal) =>

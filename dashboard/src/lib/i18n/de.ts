@@ -192,6 +192,7 @@ export default {
   "files.view": "Ansicht",
   "files.visibility": "Sichtbarkeit",
 
+  "follow.begin": "Das sind die ältesten, die noch da sind.",
   "follow.go": "Verfolgen",
   "follow.older": "Ältere zeigen",
   "follow.pause": "Anhalten",

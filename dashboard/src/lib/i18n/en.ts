@@ -189,6 +189,7 @@ export default {
   "files.view": "View",
   "files.visibility": "Visibility",
 
+  "follow.begin": "These are the oldest that are kept.",
   "follow.go": "Follow",
   "follow.older": "Show older ones",
   "follow.pause": "Pause",

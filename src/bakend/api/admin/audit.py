@@ -8,7 +8,7 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from bakend.api.answers import json_answer
-from bakend.api.requests import SEQ_MAX, clamped, integer
+from bakend.api.requests import clamped, place_in
 from bakend.audit import Audit
 
 LIMIT_DEFAULT: Final = 100
@@ -25,9 +25,10 @@ def add_routes(blueprint: Blueprint, audit: Audit) -> None:
 
     @blueprint.get("/audit")
     def list_changes() -> Response:
-        after = integer(request.args, "after", low=0, high=SEQ_MAX)
+        after, before = place_in(request.args)
         entries = audit.page(
             after=after,
+            before=before,
             limit=clamped(request.args, "limit", default=LIMIT_DEFAULT, high=LIMIT_MAX),
             actor=request.args.get("actor", ""),
         )

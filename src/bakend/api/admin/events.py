@@ -10,7 +10,7 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from bakend.api.answers import json_answer
-from bakend.api.requests import SEQ_MAX, clamped, integer
+from bakend.api.requests import clamped, place_in
 from bakend.database.connection import Database
 from bakend.errors import InvalidInputError
 from bakend.events.log import EventLog
@@ -32,21 +32,24 @@ def add_routes(blueprint: Blueprint, database: Database, log: EventLog) -> None:
 
     @blueprint.get("/events")
     def list_events() -> Response:
-        after = integer(request.args, "after", low=0, high=SEQ_MAX)
+        after, before = place_in(request.args)
         limit = clamped(request.args, "limit", default=LIMIT_DEFAULT, high=LIMIT_MAX)
         kind = _kind(request.args)
         with database.read() as snapshot:
-            end = log.end(snapshot)
+            reached = log.end(snapshot)
             if after is None:
-                events = log.last(snapshot, limit=limit, kind=kind)
+                events = log.last(snapshot, limit=limit, kind=kind, before=before)
             else:
                 events = log.since(snapshot, after, limit=limit, kind=kind)
-        is_cut = after is not None and len(events) == limit
+        if after is not None and len(events) == limit:
+            reached = events[-1].seq
+        elif before is not None:
+            reached = min(reached, before - 1)
         items = [
             {**event.to_wire(), "seq": event.seq, "subject": event.subject, "actor": event.actor}
             for event in events
         ]
-        return json_answer({"items": items, "next": events[-1].seq if is_cut else end})
+        return json_answer({"items": items, "next": reached})
 
 
 def _kind(query: Mapping[str, str]) -> str:

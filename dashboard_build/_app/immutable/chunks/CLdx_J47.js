@@ -1,0 +1,1 @@
+import{B as a}from"./DH7iZuSG.js";a();
