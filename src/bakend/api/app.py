@@ -172,7 +172,7 @@ def _administration(parts: Parts, traffic: Traffic) -> Blueprint:
         programs=parts.programs,
         database_file=parts.database.path,
     )
-    admin_storage.add_routes(blueprint, parts.files)
+    admin_storage.add_routes(blueprint, parts.files, parts.records)
     admin_functions.add_routes(blueprint, parts.programs)
     admin_jobs.add_routes(blueprint, parts.programs)
     admin_backups.add_routes(blueprint, parts.backups)

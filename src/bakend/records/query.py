@@ -42,6 +42,16 @@ def page(
     )
 
 
+def ids(table: Table, only: tuple[str, str | None] | None, *, limit: int, offset: int) -> Statement:
+    """Select the ids of the rows that `page` selects."""
+    where, parameters = _where(table, only)
+    return (
+        f"SELECT id FROM {quote(table.name)}{where}"
+        " ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
+        [*parameters, limit, offset],
+    )
+
+
 def count(table: Table, only: tuple[str, str | None] | None) -> Statement:
     """Count the rows that `page` would go through."""
     where, parameters = _where(table, only)

@@ -22,7 +22,7 @@ from bakend.database.transaction import Snapshot, Transaction, Transactions
 from bakend.errors import Fault, RecordNotFoundError, ValidationError
 from bakend.events.event import record_created, record_deleted, record_updated
 from bakend.ids import new_id
-from bakend.records import query, validation
+from bakend.records import query, references, validation
 from bakend.records.hooks import Change, Hooks, Record, planned
 from bakend.storage.file import StoredFile
 from bakend.structs import Struct
@@ -124,6 +124,11 @@ class RecordStore:
         with self._database.read() as snapshot:
             tables = sorted(self._catalog.state(snapshot).tables.items())[:collections]
             return {name: snapshot.value(*query.size(table, most)) for name, table in tables}
+
+    def uses_of(self, file_id: str, *, limit: int, offset: int) -> references.Uses:
+        """Return which records name a file: see `references.uses_of`."""
+        with self._database.read() as snapshot:
+            return references.uses_of(self._catalog, snapshot, file_id, limit=limit, offset=offset)
 
     def get(self, name: str, record_id: str, guard_for: GuardFor) -> Record:
         """Return one record.

@@ -103,7 +103,48 @@ def test_any_file_can_be_deleted(
     assert (project.events()[-1].type, project.events()[-1].by_admin) == ("storage.deleted", True)
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("DELETE", "/fil_1"), ("PUT", "/x/y")])
+def test_who_names_a_file_is_told(
+    project: TestProject, admin: Mapping[str, str], ids: list[str]
+) -> None:
+    """With the field, in pages; nobody is an answer, too."""
+    fields = [{"name": "cover", "type": "file"}, {"name": "text", "type": "text"}]
+    definition = {"name": "posts", "fields": fields}
+    project.client.post("/api/admin/collections", headers=admin, json=definition)
+    posts = []
+    for _ in range(3):
+        body = {"cover": ids[0], "text": ids[1]}
+        answer = project.client.post("/api/posts", headers=admin, json=body)
+        assert answer.json is not None
+        posts.insert(0, answer.json["id"])
+        assert isinstance(project.app._clock, FakeClock)
+        project.app._clock.advance(1)
+
+    def ask(file_id: str, query: str = "") -> object:
+        path = f"/api/admin/storage/{file_id}/uses{query}"
+        return project.client.get(path, headers=admin).json
+
+    uses = [{"collection": "posts", "field": "cover", "id": each} for each in posts]
+    assert ask(ids[0]) == {"items": uses, "total": 3, "broken": []}
+    assert ask(ids[0], "?limit=1&offset=1") == {"items": uses[1:2], "total": 3, "broken": []}
+    assert ask(ids[1]) == {"items": [], "total": 0, "broken": []}
+
+
+def test_who_names_a_file_that_is_not_there_is_not_asked(
+    project: TestProject, admin: Mapping[str, str]
+) -> None:
+    """Rather than to answer that nobody does."""
+    answer = project.client.get("/api/admin/storage/fil_none/uses", headers=admin)
+
+    assert (answer.status_code, answer.json and answer.json["error"]["message"]) == (
+        404,
+        "File not found",
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", ""), ("DELETE", "/fil_1"), ("GET", "/fil_1/uses"), ("PUT", "/x/y")],
+)
 def test_others_are_refused_before_anything_else(
     project: TestProject, method: str, path: str
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from screens import Screen
+from screens import DESKTOP, PHONE, Screen
 
 from processes import wait_until
 
@@ -160,6 +160,31 @@ def test_files_are_dropped_linked_and_deleted(screen: Screen) -> None:
     window.wait_for("Delete “plant.png”?")
     window.click("dialog .danger.primary")
     window.wait_for("No files yet")
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_where_a_file_is_used_is_told_and_reached(screen: Screen, size: tuple[int, int]) -> None:
+    """However old the record is; and who deletes the file is told of it before."""
+    window = screen.window
+    window.look(*size)
+    screen.open("files")
+    drop(screen, "label.drop", "plant.png")
+    window.wait_for("plant.png")
+    (file,) = screen.ask("GET", "/api/admin/storage")["items"]
+    screen.ask("POST", "/api/notes", {"title": "the old one", "picture": file["id"]})
+    (old,) = notes_of(screen)
+    make(screen, *(f"note {number}" for number in range(1_100)))
+
+    window.click("button.tile")
+    window.wait_for("notes, picture:")
+    window.click_text("Delete", "dialog")
+    window.wait_for("1 record names it.")
+    window.click_text("Cancel", "dialog")
+    window.click_text(old["id"], "dialog")
+    window.wait_for("Record of notes")
+    window.run("", until="return document.querySelector('dialog input')?.value === 'the old one'")
+    assert window.address().endswith("/_/collections/notes")
+    assert screen.complaints() == []
 
 
 def drop(screen: Screen, selector: str, name: str) -> None:

@@ -110,6 +110,8 @@ export const files = {
     form.append("file", file);
     return upload<Type.StoredFile>("/api/storage/upload", form, progress);
   },
+  uses: (id: string, query: { limit?: number }, signal?: Signal) =>
+    request<Type.Uses>("GET", `${admin}/storage/${part(id)}/uses`, { query, signal }),
   link: (id: string) =>
     request<{ url: string; expiresAt: string }>("POST", `/api/storage/${part(id)}/url`),
   delete: (id: string) => request<void>("DELETE", `${admin}/storage/${part(id)}`),

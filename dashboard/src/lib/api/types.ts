@@ -114,6 +114,18 @@ export interface StoredFile {
   createdAt: string;
 }
 
+/** A record that names a file. */
+export interface Use {
+  collection: string;
+  field: string;
+  id: string;
+}
+
+export interface Uses extends Page<Use> {
+  /** Collections that could not be looked at. */
+  broken: string[];
+}
+
 export interface LogLine {
   seq: number;
   timestamp: string;

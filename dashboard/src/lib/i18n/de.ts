@@ -176,11 +176,11 @@ export default {
   "files.linkUntil": "Wer diesen Link hat, kann die Datei öffnen, bis {until}.",
   "files.list": "Als Liste",
   "files.makePublic": "öffentlich: für alle lesbar",
+  "files.moreUses": "Und {n} weiterer. | Und {n} weitere.",
   "files.name": "Name",
   "files.noOwner": "niemandem mehr",
   "files.noUses": "Kein Eintrag nennt sie.",
   "files.owner": "Gehört",
-  "files.partial": "Nur die neuesten 1.000 Einträge jeder Sammlung wurden angesehen.",
   "files.protected": "geschützt",
   "files.public": "öffentlich",
   "files.size": "Größe",
@@ -189,6 +189,8 @@ export default {
   "files.uploadedAt": "Hochgeladen",
   "files.uploading": "Wird hochgeladen",
   "files.uses": "Wo sie benutzt wird",
+  "files.usesUnknown":
+    "Was die Einträge von {names} nennen, ist unbekannt: Die Sammlung ist defekt.",
   "files.view": "Ansicht",
   "files.visibility": "Sichtbarkeit",
 
