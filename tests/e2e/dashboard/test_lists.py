@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 import pytest
-from screens import EMAIL, PASSWORD, Screen
+from screens import DESKTOP, EMAIL, PASSWORD, PHONE, Screen
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -11,6 +15,8 @@ HEADS = "return [...document.querySelectorAll('thead th')].map((each) => each.in
 
 
 ROWS = "return document.querySelectorAll('main tbody tr').length"
+
+OPTIONS = "return document.querySelectorAll('dialog [role=option]').length"
 
 CHOOSE = """
     const list = document.querySelector('main select');
@@ -106,6 +112,86 @@ def test_a_record_is_found_to_point_at(screen: Screen) -> None:
     window.wait_for("4 records")
     notes = {note["title"]: note for note in screen.ask("GET", "/api/notes")["items"]}
     assert notes["the child"]["parent"] == notes["second"]["id"]
+
+
+def fill(folder: Path, number: int) -> None:
+    """Write so many notes past the server; the oldest is the needle."""
+    with closing(sqlite3.connect(folder / "bakend.db")) as connection:
+        connection.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+            " INSERT INTO notes (id, created_at, updated_at, title)"
+            " SELECT printf('rec_%08d-0000-4000-8000-000000000000', i),"
+            " strftime('%Y-%m-%dT%H:%M:%fZ', 1700000000 + i, 'unixepoch'),"
+            " '2026-01-01T00:00:00.000Z', iif(i = 1, 'the needle', 'note ' || i) FROM n",
+            (number,),
+        )
+        connection.commit()
+
+
+WATCH = """
+    window.pages = []; window.flying = 0; window.most = 0; window.signals = [];
+    window.held = new Promise((go) => (window.release = go));
+    const real = fetch;
+    window.fetch = async (address, options) => {
+      const offset = Number(new URL(address, location).searchParams.get("offset") ?? -1);
+      if (offset < 0) return real(address, options);
+      pages.push(offset); signals.push(options.signal); most = Math.max(most, ++flying);
+      try {
+        if (offset > 3_000) await held;
+        return await real(address, options);
+      } finally { flying -= 1; }
+    };
+"""
+"""Notes which pages of a list are read, and holds those behind the first ones back."""
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_oldest_record_is_found_to_point_at(
+    screen: Screen, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """All are looked through, no page twice and no two at once; typing on does not begin anew."""
+    window = screen.window
+    window.look(*size)
+    fill(tmp_path / "project", 25_000)
+    screen.open("collections/notes?new")
+    window.type("dialog .field:nth-of-type(1) input", "the child")
+    window.run(WATCH)
+    box = "dialog [role=combobox]"
+    window.click(box)
+    window.wait_for("The newest 50.")
+    assert window.run("return pages") == [0]
+
+    window.type(box, "need")
+    window.wait_for("3,100 of 25,000 searched")
+    window.type(box, "le")
+    window.run("release()", until=f"{OPTIONS} === 1", what="the needle")
+    assert window.run("return pages") == [0, *range(100, 25_000, 1_000)]
+    assert window.run("return most") == 1
+
+    window.press("Enter")
+    window.wait_for("the needle")
+    window.click_text("Create", "dialog")
+    window.wait_for("25,001 records")
+    (child,) = screen.ask("GET", "/api/notes?limit=1")["items"]
+    assert child["parent"] == "rec_00000001-0000-4000-8000-000000000000"
+    assert screen.complaints() == []
+
+
+def test_a_search_ends_when_it_is_closed(screen: Screen, tmp_path: Path) -> None:
+    """The page that is on its way is given up, and no other is asked for."""
+    window = screen.window
+    fill(tmp_path / "project", 10_000)
+    screen.open("collections/notes?new")
+    window.click("dialog [role=combobox]")
+    window.wait_for("The newest 50.")
+    window.run(WATCH)
+    window.type("dialog [role=combobox]", "needle")
+    window.wait_for("3,100 of 10,000 searched")
+    window.press("Escape")
+    assert window.run("return signals.at(-1).aborted") is True
+    window.run("release()", until="return flying === 0", what="the end of the search")
+    assert window.run("return pages") == [100, 1100, 2100, 3100]
+    assert window.text("dialog h2") == "New record of notes"
 
 
 def test_a_user_is_made_and_ended(screen: Screen) -> None:
