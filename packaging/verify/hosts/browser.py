@@ -39,8 +39,10 @@ KEYS: Final = {
     "Enter": "\ue007",
     "Shift": "\ue008",
     "Control": "\ue009",
+    "Alt": "\ue00a",
     "Escape": "\ue00c",
     "Space": " ",
+    "Up": "\ue013",
     "Down": "\ue015",
 }
 
@@ -125,6 +127,23 @@ class Browser:
         actions = [{"type": "key", "id": "keyboard", "actions": steps}]
         self._ask("POST", f"{self._session}/actions", {"actions": actions})
 
+    def drag(self, selector: str, to: str) -> None:
+        """Press the mouse on something, pull it a little beyond the middle of something else, let go."""
+        x, y = self._middle(selector)
+        to_x, to_y = self._middle(to)
+        to_y += 5 if to_y > y else -5
+        # It is called dragging after some way, and what is entered hears of it before it is passed over.
+        way = [(x, y), (x + 6, y), (to_x, to_y), (to_x, to_y), (to_x, to_y)]
+        steps: list[dict[str, object]] = [
+            {"type": "pointerMove", "duration": 100, "origin": "viewport", "x": x, "y": y}
+            for x, y in way
+        ]
+        steps.insert(1, {"type": "pointerDown", "button": 0})
+        steps.append({"type": "pointerUp", "button": 0})
+        mouse = {"pointerType": "mouse"}
+        pointer = {"type": "pointer", "id": "mouse", "parameters": mouse, "actions": steps}
+        self._ask("POST", f"{self._session}/actions", {"actions": [pointer]})
+
     def run(self, script: str, *values: object, until: str | None = None, what: str = "") -> Any:
         """Run a script in the page and return what it returns; with `until`, again until that is true."""
         if until is None:
@@ -171,6 +190,16 @@ class Browser:
     def _tell(self, command: str, values: object) -> None:
         """Use the browser's own protocol, for what the W3C's has not."""
         self._ask("POST", f"{self._session}/goog/cdp/execute", {"cmd": command, "params": values})
+
+    def _middle(self, selector: str) -> tuple[int, int]:
+        """Return where something is in the window."""
+        self._element(selector)
+        x, y = self.run(
+            "const box = document.querySelector(arguments[0]).getBoundingClientRect();"
+            "return [box.x + box.width / 2, box.y + box.height / 2]",
+            selector,
+        )
+        return round(x), round(y)
 
     def _element(self, selector: str) -> str:
         found = self._ask(

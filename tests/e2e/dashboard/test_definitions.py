@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from screens import NOTES, Screen
+from screens import DESKTOP, NOTES, PHONE, Screen
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(300)]
 
+NAMES = "return [...document.querySelectorAll('[data-field-name]')].map((e) => e.value).join()"
+FOCUSED = "return document.activeElement.getAttribute('aria-label')"
 NAME_OF_FIRST = "ol li:first-child [data-field-name]"
 
 
@@ -117,3 +119,61 @@ def test_unsaved_changes_are_not_lost_by_a_click(screen: Screen) -> None:
     window.click_text("Users", "nav")
     window.click_text("Discard", "dialog")
     window.wait_for("Whoever has an account")
+
+
+def fields_of(screen: Screen) -> list[str]:
+    definition = screen.ask("GET", "/api/admin/collections/notes")["definition"]
+    return [field["name"] for field in definition["fields"]]
+
+
+def save(screen: Screen) -> None:
+    window = screen.window
+    window.click("form .btn.primary")
+    window.click_text("Apply", "dialog")
+    window.wait_for("The collection is changed.")
+
+
+def test_a_field_is_dragged_to_another_place(screen: Screen) -> None:
+    """It stays there, on the server and after a reload; let go elsewhere, it goes back."""
+    window = screen.window
+    screen.open("collections/notes/definition")
+    window.wait_for("required")
+    window.drag("ol li:nth-child(3) .grip", "ol li:nth-child(1) .grip")
+    moved = ["picture", "title", "stars", "parent"]
+    window.run("", until=f"{NAMES} === {','.join(moved)!r}", what="the dragged order")
+    window.drag("ol li:nth-child(1) .grip", "ol li:nth-child(4) .grip")
+    moved = ["title", "stars", "parent", "picture"]
+    window.run("", until=f"{NAMES} === {','.join(moved)!r}", what="the dragged order")
+    window.drag("ol li:nth-child(2) .grip", "h1")
+    window.run("", until="return !document.querySelector('li.dragged')", what="the end of it")
+    save(screen)
+    assert fields_of(screen) == moved
+    screen.open("collections/notes/definition")
+    window.wait_for("required")
+    assert window.run(NAMES) == ",".join(moved)
+    assert screen.complaints() == []
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_field_is_moved_without_dragging(screen: Screen, size: tuple[int, int]) -> None:
+    """By buttons and by keys; the focus goes with it, and where it is now is said."""
+    window = screen.window
+    window.look(*size)
+    screen.open("collections/notes/definition")
+    window.click("[aria-label='Move stars up']")
+    window.run("", until=f"{NAMES} === 'stars,title,picture,parent'", what="stars before title")
+    window.run("", until=f"{FOCUSED} === 'Move stars down'", what="the focus")
+    window.press("Enter", "Enter", "Enter")
+    window.run("", until=f"{NAMES} === 'title,picture,parent,stars'", what="stars at the end")
+    window.run("", until=f"{FOCUSED} === 'Move stars up'", what="the focus")
+    assert "stars is field 4 of 4 now." in window.run(
+        "return [...document.querySelectorAll('main [role=status]')].map((e) => e.innerText)"
+    )
+
+    window.click("ol li:first-child [data-field-name]")
+    window.press("Alt+Down", "Alt+Down", "Alt+Up", "Alt+Down")
+    window.run("", until=f"{NAMES} === 'picture,parent,title,stars'", what="title behind parent")
+    assert window.run(FOCUSED) == "Name of field 3"
+    save(screen)
+    assert fields_of(screen) == ["picture", "parent", "title", "stars"]
+    assert screen.complaints() == []

@@ -138,6 +138,7 @@ export default {
   "field.maxLength": "Größte Länge",
   "field.min": "Kleinste Zahl",
   "field.minLength": "Kleinste Länge",
+  "field.moved": "{name} ist jetzt Feld {n} von {count}.",
   "field.name": "Name",
   "field.nameOf": "Name von Feld {n}",
   "field.new": "neu",
@@ -447,6 +448,7 @@ export default {
   "setup.title": "Den ersten Administrator anlegen",
 
   "shortcuts.close": "Schließen",
+  "shortcuts.move": "Ein Feld einer Definition verschieben",
   "shortcuts.new": "Neuer Eintrag, neue Sammlung",
   "shortcuts.palette": "Zu allem gehen",
   "shortcuts.save": "Speichern",

@@ -137,6 +137,7 @@ export default {
   "field.maxLength": "Greatest length",
   "field.min": "Least number",
   "field.minLength": "Least length",
+  "field.moved": "{name} is field {n} of {count} now.",
   "field.name": "name",
   "field.nameOf": "Name of field {n}",
   "field.new": "new",
@@ -439,6 +440,7 @@ export default {
   "setup.title": "Make the first administrator",
 
   "shortcuts.close": "Close",
+  "shortcuts.move": "Move a field of a definition",
   "shortcuts.new": "New record or collection",
   "shortcuts.palette": "Go to anything",
   "shortcuts.save": "Save",
