@@ -117,7 +117,7 @@ export const files = {
   delete: (id: string) => request<void>("DELETE", `${admin}/storage/${part(id)}`),
 };
 
-interface RunQuery extends Query {
+export interface RunQuery extends Query {
   name?: string;
   status?: string;
   limit?: number;

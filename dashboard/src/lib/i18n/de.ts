@@ -416,6 +416,7 @@ export default {
   "run.name": "Name",
   "run.next": "Nächster Versuch",
   "run.noLog": "Er hat nichts protokolliert.",
+  "run.noneSuch": "Keine in diesem Zustand.",
   "run.running": "läuft",
   "run.status": "Zustand",
   "run.took": "Dauer",

@@ -408,6 +408,7 @@ export default {
   "run.name": "Name",
   "run.next": "Next attempt",
   "run.noLog": "It has logged nothing.",
+  "run.noneSuch": "None in this state.",
   "run.running": "running",
   "run.status": "State",
   "run.took": "Took",

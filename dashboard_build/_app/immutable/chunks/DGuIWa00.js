@@ -1,0 +1,1 @@
+import{D as a}from"./C9KZjsnu.js";a();
