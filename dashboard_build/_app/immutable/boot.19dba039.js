@@ -1,5 +1,5 @@
 {
-__sveltekit_1c23oa7 = {
+__sveltekit_gvw3r3 = {
 base: "/_",
 assets: "/_"
 };
@@ -7,8 +7,8 @@ assets: "/_"
 const element = document.currentScript.parentElement;
 
 Promise.all([
-import("/_/_app/immutable/entry/start.Brub4GHZ.js"),
-import("/_/_app/immutable/entry/app.CUCnGawD.js")
+import("/_/_app/immutable/entry/start.f9l3TjmN.js"),
+import("/_/_app/immutable/entry/app.BlnNgYDX.js")
 ]).then(([kit, app]) => {
 kit.start(app, element);
 });
