@@ -169,6 +169,25 @@ def test_a_page_of_a_new_project_is_whole(
     require_whole(new_screen, axe, f"new-{path or 'home'}-{size[0]}-{scheme}")
 
 
+@SCHEMES
+@SIZES
+@pytest.mark.parametrize(
+    ("path", "seen"), [("login", "version"), ("setup#some-token", "Make the first administrator")]
+)
+def test_the_way_in_is_whole(
+    new_screen: Screen, axe: str, path: str, seen: str, size: tuple[int, int], scheme: str
+) -> None:
+    """For those who are not logged in."""
+    window = new_screen.window
+    window.look(*size, scheme=scheme)
+    window.run("localStorage.removeItem('bakend.session')")
+    window.open("about:blank")
+    new_screen.open(path)
+    window.wait_for(seen)
+    require_whole(new_screen, axe, f"{path.partition('#')[0]}-{size[0]}-{scheme}")
+    new_screen.log_in()
+
+
 @pytest.mark.parametrize("path", ["", "collections/books/definition", "users", "jobs"])
 def test_a_page_speaks_german(screen: Screen, path: str) -> None:
     """Whoever chooses it has it on every page, and the browser is told."""

@@ -1,5 +1,5 @@
 {
-__sveltekit_1b8e8y0 = {
+__sveltekit_1a5yyia = {
 base: "/_",
 assets: "/_"
 };
@@ -7,8 +7,8 @@ assets: "/_"
 const element = document.currentScript.parentElement;
 
 Promise.all([
-import("/_/_app/immutable/entry/start._4lzyifQ.js"),
-import("/_/_app/immutable/entry/app.-FNkYfGz.js")
+import("/_/_app/immutable/entry/start.BMyAPl6T.js"),
+import("/_/_app/immutable/entry/app.BFaAXRhR.js")
 ]).then(([kit, app]) => {
 kit.start(app, element);
 });
