@@ -1,5 +1,5 @@
 {
-__sveltekit_1a5yyia = {
+__sveltekit_13myark = {
 base: "/_",
 assets: "/_"
 };
@@ -7,8 +7,8 @@ assets: "/_"
 const element = document.currentScript.parentElement;
 
 Promise.all([
-import("/_/_app/immutable/entry/start.BMyAPl6T.js"),
-import("/_/_app/immutable/entry/app.BFaAXRhR.js")
+import("/_/_app/immutable/entry/start.BclYvzIn.js"),
+import("/_/_app/immutable/entry/app.CyJoF00_.js")
 ]).then(([kit, app]) => {
 kit.start(app, element);
 });
