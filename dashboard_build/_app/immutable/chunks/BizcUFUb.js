@@ -1,1 +1,0 @@
-import{G as v,J as y,H as o,I as f,K as l,L as m,M as p,N as i,O as T,P as A}from"./C9KZjsnu.js";import{B as N}from"./BseBZMww.js";function E(d,_,e){var s;o&&(s=A,f());var r=new N(d);v(()=>{var a=_()??null;if(o){var h=l(s),c=h===T,u=a!==null;if(c!==u){var t=m();p(t),r.anchor=t,i(!1),r.ensure(a,a&&(n=>e(n,a))),i(!0);return}}r.ensure(a,a&&(n=>e(n,a)))},y)}export{E as c};

@@ -1,1 +1,0 @@
-import{F as t,G as i,H as c,I as f}from"./C9KZjsnu.js";import{B as y}from"./BseBZMww.js";const l=Symbol("NaN");function h(r,e,n){c&&f();var o=new y(r),s=!t();i(()=>{var a=e();a!==a&&(a=l),s&&a!==null&&typeof a=="object"&&(a={}),o.ensure(a,n)})}export{h as k};

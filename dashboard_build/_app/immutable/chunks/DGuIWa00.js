@@ -1,1 +1,0 @@
-import{D as a}from"./C9KZjsnu.js";a();

@@ -1,0 +1,1 @@
+import{G as a}from"./DCEBdn6g.js";a();
