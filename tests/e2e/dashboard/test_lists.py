@@ -128,6 +128,44 @@ def fill(folder: Path, number: int) -> None:
         connection.commit()
 
 
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_two_hundred_users_are_paged_and_searched(
+    screen: Screen, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """A search begins at its first page; with a session that ends the focus is not lost."""
+    window = screen.window
+    window.look(*size)
+    with closing(sqlite3.connect(tmp_path / "project" / "bakend.db")) as connection:
+        connection.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)"
+            " INSERT INTO _users (id, email, password_hash, created_at)"
+            " SELECT printf('usr_%08d-0000-4000-8000-000000000000', i),"
+            " printf('user%03d@example.com', i), '',"
+            " printf('2026-01-01T00:%02d:%02d.000Z', i / 60, i % 60) FROM n"
+        )
+        connection.commit()
+    screen.open("users")
+    window.wait_for("1 to 50 of 201")
+    for seen in ("51 to 100 of 201", "101 to 150 of 201", "151 to 200 of 201", "201 to 201 of 201"):
+        window.click_text("Older")
+        window.wait_for(seen)
+    window.type("main [type=search]", "user00")
+    window.run("", until=f"{ROWS} === 9", what="those that fit")
+    window.type("main [type=search]", "9")
+    window.run("", until=f"{ROWS} === 1", what="the one that fits")
+    window.type("main [type=search]", "x")
+    window.wait_for("Nobody found")
+    window.fill("main [type=search]", EMAIL)
+    window.click_text(EMAIL, "main")
+    window.wait_for("this one")
+    screen.ask("GET", "/api/admin/stats")  # with a session of its own
+    window.wait_for("unknown")
+    window.click("tr:not(:has(.badge)) [data-session]")
+    window.wait_for("The session has ended.")
+    window.run("", until="return document.activeElement.id === 'sessions'", what="the focus")
+    assert screen.complaints() == []
+
+
 WATCH = """
     window.pages = []; window.flying = 0; window.most = 0; window.signals = [];
     window.held = new Promise((go) => (window.release = go));

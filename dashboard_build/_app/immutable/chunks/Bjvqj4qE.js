@@ -1,0 +1,1 @@
+import{G as a}from"./D_V1aDkq.js";a();

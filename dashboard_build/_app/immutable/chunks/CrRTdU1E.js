@@ -1,1 +1,0 @@
-import"./BgjoHQ2W.js";import{p as r,o as p,t as i,e as m,a as u,c as d,h as f}from"./DCEBdn6g.js";import{t as c,d as l}from"./qTEVSLpN.js";var _=f("<span> </span>");function x(s,t){r(t,!0);const e={waiting:"warn",running:"info",completed:"good",failed:"bad"};var a=_(),o=p(a,!0);i(n=>{l(a,1,`badge ${e[t.status]??""}`),m(o,n)},[()=>c(`run.${t.status}`)]),u(s,a),d()}export{x as S};

@@ -1,1 +1,0 @@
-import{G as a}from"./DCEBdn6g.js";a();
