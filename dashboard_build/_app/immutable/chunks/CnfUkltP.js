@@ -1,0 +1,1 @@
+import{B as a}from"./Dy6XhJBg.js";a();
