@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from screens import NOTES, Screen, started
+from screens import DESKTOP, PHONE, THINGS, Screen, started
 from verify.hosts.browser import Browser
 
 from processes import wait_until
@@ -15,12 +16,6 @@ from processes import wait_until
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(300)]
 
 EDITOR: Final = "dialog .cm-content"
-
-THINGS: Final[dict[str, Any]] = {
-    **NOTES,
-    "name": "things",
-    "fields": [{"name": "title", "type": "string"}, {"name": "data", "type": "json"}],
-}
 
 FAULTS: Final = {
     '{"a": 1,}': (8, ",", "this comma is one too many"),
@@ -100,6 +95,50 @@ def test_what_is_no_json_is_marked_where_it_is_and_not_saved(screen: Screen) -> 
     window.wait_for("The record is created.")
     assert things_of(screen)[0]["data"] == {"a": [1, 2]}
     assert screen.complaints() == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_what_is_marked_can_be_read(
+    screen: Screen, axe: str, size: tuple[int, int], scheme: str
+) -> None:
+    """With a fault in it, at both widths, light and dark; and a long line makes nothing wider."""
+    window = screen.window
+    window.look(*size, scheme=scheme)
+    screen.open("collections/things?new")
+    long = "x" * 200
+    window.write(EDITOR, f'{{"text": "{long}", "number": -1.5, "list": [true, null] "more"}}')
+    window.wait_for("a comma is missing")
+    too_wide = """
+        const content = document.querySelector("dialog .content");
+        return content.scrollWidth - content.clientWidth;
+        """
+    assert window.run(too_wide) <= 0
+    assert screen.violations(axe) == []
+    assert screen.complaints() == []
+
+
+def test_a_definition_is_edited_as_json(screen: Screen) -> None:
+    """What is no JSON is refused beside the editor; what is, is planned and applied."""
+    window = screen.window
+    screen.open("collections/things/definition")
+    window.click_text("Edit JSON")
+    window.write(".cm-content", '{"fields": [,]}')
+    window.wait_for("line 1, column 13: this is no value")
+    window.click("form .btn.primary")
+    wait_until(
+        lambda: window.run("return document.activeElement.matches('.cm-content')"),
+        20,
+        what="the editor to be shown",
+    )
+    fields = [*THINGS["fields"], {"name": "more", "type": "json"}]
+    window.write(".cm-content", json.dumps({**THINGS, "fields": fields}))
+    window.click("form .btn.primary")
+    window.wait_for('Field "more"')
+    window.click_text("Apply", "dialog")
+    window.wait_for("The collection is changed.")
+    changed = screen.ask("GET", "/api/admin/collections/things")["definition"]["fields"]
+    assert [field["name"] for field in changed] == ["title", "data", "more"]
 
 
 def test_escape_asks_before_what_is_typed_is_lost(screen: Screen) -> None:

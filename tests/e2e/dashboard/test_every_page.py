@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from screens import DESKTOP, NOTES, PHONE, Screen, started
+from screens import DESKTOP, NOTES, PHONE, THINGS, Screen, started
 from verify.hosts.browser import Browser
-
-import node
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -22,6 +20,7 @@ PAGES: Final = {
     "collections/notes/definition": "Who may do what",
     "collections/notes/api": "List records",
     "collections/notes?new": "New record of notes",
+    "collections/things?new": "{ } / [ ]",
     "new": "New collection",
     "users": "New user",
     "files": "No files yet",
@@ -47,19 +46,10 @@ SHOTS: Final = os.environ.get("BAKEND_TEST_SHOTS")
 
 
 @pytest.fixture(scope="module")
-def axe() -> str:
-    """The source of axe, from the dashboard's own packages."""
-    try:
-        node.make_ready(node.DASHBOARD)
-    except node.NodeError as error:
-        pytest.fail(str(error), pytrace=False)
-    return (node.DASHBOARD / "node_modules" / "axe-core" / "axe.min.js").read_text()
-
-
-@pytest.fixture(scope="module")
 def screen(window: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
     with started(window, tmp_path_factory.mktemp("pages"), files=FILES) as opened:
         opened.log_in()
+        opened.ask("POST", "/api/admin/collections", THINGS)
         with opened.server.client() as client:
             for number in range(3):
                 client.post(f"/api/{NOTES['name']}", {"title": f"note {number}"})
@@ -81,13 +71,7 @@ def test_a_page_is_whole(
     if SHOTS:
         name = f"{path.replace('/', '-').replace('?', '-') or 'home'}-{size[0]}-{scheme}.png"
         (Path(SHOTS) / name).write_bytes(window.picture())
-    violations = window.run(
-        f"""
-        if (!window.axe) {{ {axe} }}
-        return axe.run(document, {{ resultTypes: ["violations"] }}).then(({{ violations }}) =>
-          violations.map((each) => each.id + ": " + each.nodes.map((node) => node.html).join(" | ")));
-        """
-    )
+    violations = screen.violations(axe)
     too_wide = window.run("return document.documentElement.scrollWidth - innerWidth")
     assert violations == []
     assert too_wide <= 0

@@ -64,6 +64,7 @@ export class CodeEditor {
             ...historyKeymap,
             ...standardKeymap,
           ]),
+          EditorView.contentAttributes.of({ tabindex: "0" }), // as it is anyway; testers want it said
           faults,
           look,
           this.#attributes.of(EditorView.contentAttributes.of(options.attributes)),

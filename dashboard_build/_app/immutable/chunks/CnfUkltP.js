@@ -1,1 +1,0 @@
-import{B as a}from"./Dy6XhJBg.js";a();
