@@ -1,4 +1,4 @@
-"""Code in the dashboard: JSON is edited, what is wrong with it stands at its place, and what is read is coloured."""
+"""Code in the dashboard: JSON is edited and marked where it is wrong; what is read has colours."""
 
 from __future__ import annotations
 
@@ -97,6 +97,21 @@ def test_what_is_no_json_is_marked_where_it_is_and_not_saved(screen: Screen) -> 
     assert screen.complaints() == []
 
 
+def test_who_was_writing_goes_on_in_the_editor(screen: Screen) -> None:
+    """The text area has the focus first, and the editor takes it over."""
+    window = screen.window
+    only_json = {**THINGS, "name": "only", "fields": THINGS["fields"][1:]}
+    screen.ask("POST", "/api/admin/collections", only_json)
+    screen.open("collections/only?new")
+    wait_until(
+        lambda: window.run("return document.activeElement.matches('.cm-content')"),
+        20,
+        what="the editor to have the focus",
+    )
+    window.press("null", "Control+s")
+    window.wait_for("The record is created.")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_what_is_marked_can_be_read(
@@ -151,7 +166,7 @@ def test_escape_asks_before_what_is_typed_is_lost(screen: Screen) -> None:
 
 
 def test_the_text_area_stays_where_the_editor_cannot_be_had(screen: Screen) -> None:
-    """Its file does not come: what is typed is checked and saved all the same, in a place of the same size."""
+    """Its file does not come: in a place of the same size, what is typed is checked and saved."""
     window = screen.window
     screen.open("collections/things?new")
     window.click(EDITOR)
@@ -177,3 +192,25 @@ def test_the_text_area_stays_where_the_editor_cannot_be_had(screen: Screen) -> N
         window.block()
     assert things_of(screen)[0]["data"] == [1, 2]
     assert failed == []
+
+
+@pytest.mark.parametrize(
+    ("language", "look", "seen"),
+    [
+        ("curl", "string", "'Content-Type: application/json'"),
+        ("JavaScript", "keyword", "await"),
+        ("Python", "comment", "# only what Python brings with it"),
+    ],
+)
+def test_examples_have_colours(screen: Screen, language: str, look: str, seen: str) -> None:
+    """Each in its language, and what stands there is whole."""
+    window = screen.window
+    screen.open("collections/things/api")
+    window.wait_for("List records")
+    window.click_text(language)
+    looks = (
+        f"return [...document.querySelectorAll('pre .tok-{look}')].map((each) => each.innerText)"
+    )
+    wait_until(lambda: seen in window.run(looks), 20, what=f"{seen} as {look}")
+    assert "/api/things?limit=20" in window.text() or "client.collection" in window.text()
+    window.run("localStorage.removeItem('bakend.api.language')")

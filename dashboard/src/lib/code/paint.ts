@@ -126,7 +126,7 @@ function log(text: string): Piece[] {
         pieces.push([between!, "tok-comment"], [number!, "tok-number tok-own"]);
         pieces.push([link, "tok-comment"], [name!, "tok-function"], [rest, ""]);
       }
-    } else if (frame && MARK.test(shown)) pieces.push([line, "tok-error"]);
+    } else if (frame === "own" && MARK.test(shown)) pieces.push([line, "tok-error"]);
     else if (frame && begin > indent!)
       pieces.push(...(frame === "own" ? code(line, "python") : [[line, "tok-comment"] as Piece]));
     else if (frame && shown) {

@@ -1,5 +1,5 @@
 {
-__sveltekit_jdlg5v = {
+__sveltekit_b5kvsa = {
 base: "/_",
 assets: "/_"
 };
@@ -7,8 +7,8 @@ assets: "/_"
 const element = document.currentScript.parentElement;
 
 Promise.all([
-import("/_/_app/immutable/entry/start.B4FRfL_G.js"),
-import("/_/_app/immutable/entry/app.DE-LN3zP.js")
+import("/_/_app/immutable/entry/start.CkPIzLio.js"),
+import("/_/_app/immutable/entry/app.O3PilCsg.js")
 ]).then(([kit, app]) => {
 kit.start(app, element);
 });

@@ -1,1 +1,0 @@
-import{_ as m}from"../chunks/C496Brs0.js";export{m as component};
