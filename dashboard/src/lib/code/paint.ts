@@ -91,6 +91,8 @@ function code(text: string, language: Exclude<Language, "log">): Piece[] {
 
 const FRAME = /^(\s*File ")(.*)(", line )(\d+)(, in )?(.*)$/;
 const FOREIGN = /\/(?:site-packages|dist-packages|lib\/python3\.\d+)\/|^\/proc\/self\/exe|^</;
+/** What stands before the last folder of that name is where the project lies. */
+const OWN_FOLDER = /\/(?:functions|jobs)\/(?!.*\/(?:functions|jobs)\/)/;
 const LEVEL = /^(DEBUG|INFO|WARN|ERROR|CRITICAL)(?= )/;
 const LEVELS: Record<string, string> = {
   WARN: "tok-number",
@@ -122,7 +124,9 @@ function log(text: string): Piece[] {
       indent ??= begin - 2; // what does not load is told without a heading
       if (frame === "foreign") pieces.push([line, "tok-comment"]);
       else {
-        pieces.push([before!, "tok-comment"], [path!, "tok-string tok-own"]);
+        const at = path!.search(OWN_FOLDER) + 1;
+        pieces.push([before! + path!.slice(0, at), "tok-comment"]);
+        pieces.push([path!.slice(at), "tok-string tok-own"]);
         pieces.push([between!, "tok-comment"], [number!, "tok-number tok-own"]);
         pieces.push([link, "tok-comment"], [name!, "tok-function"], [rest, ""]);
       }
