@@ -194,6 +194,21 @@ def test_the_text_area_stays_where_the_editor_cannot_be_had(screen: Screen) -> N
     assert failed == []
 
 
+def test_the_first_screen_loads_no_editor(screen: Screen) -> None:
+    """Its scripts have less than 120 kB as they are sent, and there are few of them."""
+    window = screen.window
+    screen.open()
+    window.wait_for("Requests")
+    sizes = window.run(
+        """
+        return performance.getEntriesByType("resource")
+          .filter(({ name }) => name.endsWith(".js")).map(({ encodedBodySize }) => encodedBodySize);
+        """
+    )
+    assert 20_000 < sum(sizes) < 120_000
+    assert len(sizes) < 56
+
+
 @pytest.mark.parametrize(
     ("language", "look", "seen"),
     [
