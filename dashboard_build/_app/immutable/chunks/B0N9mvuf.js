@@ -1,1 +1,0 @@
-import{I as t,J as i,K as c,L as f}from"./D_V1aDkq.js";import{B as y}from"./DeOXuyK8.js";const l=Symbol("NaN");function h(r,e,n){c&&f();var o=new y(r),s=!t();i(()=>{var a=e();a!==a&&(a=l),s&&a!==null&&typeof a=="object"&&(a={}),o.ensure(a,n)})}export{h as k};

@@ -1,1 +1,0 @@
-import{G as a}from"./D_V1aDkq.js";a();

@@ -1,1 +1,0 @@
-import"./DeOXuyK8.js";import{p as r,t as p,c as i,a as m,b as u,o as d,e as f}from"./D_V1aDkq.js";import{t as c,d as l}from"./U7l-QMss.js";var _=f("<span> </span>");function v(s,t){r(t,!0);const e={waiting:"warn",running:"info",completed:"good",failed:"bad"};var a=_(),o=d(a,!0);p(n=>{l(a,1,`badge ${e[t.status]??""}`),i(o,n)},[()=>c(`run.${t.status}`)]),m(s,a),u()}export{v as S};

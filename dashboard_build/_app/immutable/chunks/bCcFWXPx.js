@@ -1,1 +1,0 @@
-import{J as v,M as y,K as o,L as f,N as l,O as m,P as p,Q as i,R as T,S as R}from"./D_V1aDkq.js";import{B as A}from"./DeOXuyK8.js";function E(d,_,e){var s;o&&(s=R,f());var r=new A(d);v(()=>{var a=_()??null;if(o){var h=l(s),c=h===T,u=a!==null;if(c!==u){var t=m();p(t),r.anchor=t,i(!1),r.ensure(a,a&&(n=>e(n,a))),i(!0);return}}r.ensure(a,a&&(n=>e(n,a)))},y)}export{E as c};
