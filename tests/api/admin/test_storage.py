@@ -110,7 +110,7 @@ def test_who_names_a_file_is_told(
     fields = [{"name": "cover", "type": "file"}, {"name": "text", "type": "text"}]
     definition = {"name": "posts", "fields": fields}
     project.client.post("/api/admin/collections", headers=admin, json=definition)
-    posts = []
+    posts: list[str] = []
     for _ in range(3):
         body = {"cover": ids[0], "text": ids[1]}
         answer = project.client.post("/api/posts", headers=admin, json=body)

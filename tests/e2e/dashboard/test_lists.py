@@ -122,7 +122,7 @@ def fill(folder: Path, number: int) -> None:
             " INSERT INTO notes (id, created_at, updated_at, title)"
             " SELECT printf('rec_%08d-0000-4000-8000-000000000000', i),"
             " strftime('%Y-%m-%dT%H:%M:%fZ', 1700000000 + i, 'unixepoch'),"
-            " '2026-01-01T00:00:00.000Z', iif(i = 1, 'the needle', 'note ' || i) FROM n",
+            " '2026-01-01T00:00:00.000Z', CASE i WHEN 1 THEN 'the needle' ELSE 'note ' || i END FROM n",
             (number,),
         )
         connection.commit()
