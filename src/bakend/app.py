@@ -27,6 +27,7 @@ from bakend.audit import Audit
 from bakend.auth.parts import build
 from bakend.auth.passwords import Passwords
 from bakend.backups import swapping
+from bakend.backups.replacement import Replacement
 from bakend.clock import Clock
 from bakend.collections.catalog import Catalog
 from bakend.collections.editor import CollectionEditor
@@ -87,6 +88,7 @@ class App:
         recent_lines: Recent = none_kept,
         show_settings: Callable[[], Mapping[str, object]] = dict,
         secrets: Mapping[str, str] = MappingProxyType({}),
+        replacement: Replacement | None = None,
     ) -> None:
         """Build every part; nothing is opened or started yet.
 
@@ -100,6 +102,8 @@ class App:
             recent_lines: Returns the last lines of the log, for administrators.
             show_settings: Returns what is configured, as administrators may see it.
             secrets: The environment, as functions and jobs may ask for it.
+            replacement: Takes the backup that is to be restored once this has ended; None where
+                nobody would do it.
         """
         self._settings = settings
         self._recent_lines = recent_lines
@@ -151,6 +155,8 @@ class App:
             config=config or project / "bakend.json",
             settings=settings,
             clock=clock,
+            replacement=replacement,
+            end=self.stop,
         )
         self.files = FileStore(
             self.database,
@@ -280,7 +286,7 @@ class App:
                 event_log=self.event_log,
                 audit=self.audit,
                 programs=self.programs,
-                backups=self.upkeep.keeper,
+                upkeep=self.upkeep,
                 editor=self._editor,
                 file_words=self.collection_files.words,
                 recent_lines=self._recent_lines,

@@ -59,6 +59,7 @@ NOT_OURS = {
     "bakend.cli.jobs",
     "bakend.cli.migrate",
     "bakend.cli.packages",
+    "bakend.cli.replacing",
     "bakend.cli.service",
     "bakend.cli.storage",
     "bakend.cli.systemd",

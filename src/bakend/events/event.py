@@ -5,6 +5,7 @@
 `system.collection.created|deleted`             payload: {"name"}
 `system.collection.updated`                     payload: {"name", "steps"}: what changed
 `system.backup.created|deleted|downloaded|restored`  payload: {"name"}
+`system.backup.restore_failed`                  payload: {"name", "message"}
 `auth.register`, `auth.login`                   payload: the user
 `auth.logout`                                   payload: {"userId"}
 `auth.updated`                                  payload: the user; role or password changed
@@ -151,6 +152,13 @@ def backup_handled(name: str, action: str) -> Draft:
     """Tell that a backup was created, deleted, downloaded or restored."""
     return Draft(
         type=f"system.backup.{action}", source="backups", subject=name, payload={"name": name}
+    )
+
+
+def restore_failed(name: str, message: str) -> Draft:
+    """Tell that a backup was not restored, and why."""
+    return backup_handled(name, "restore_failed").replaced(
+        payload={"name": name, "message": message}
     )
 
 

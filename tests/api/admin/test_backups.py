@@ -110,5 +110,14 @@ def test_no_name_leads_elsewhere(ask: Ask, project: TestProject, name: str) -> N
 def test_nobody_else_may(ask: Ask, user: Person) -> None:
     """Before there is anything else to say."""
     for who, status in ((user, 403), (None, 401)):
-        for method, path in (("GET", ""), ("POST", ""), ("GET", "/x.tar.gz"), ("DELETE", "/x")):
+        for method, path in (("GET", ""), ("POST", ""), ("POST", "/x/restore"), ("DELETE", "/x")):
             assert ask(method, BACKUPS + path, who=who).status_code == status
+
+
+def test_only_a_server_that_comes_back_restores(ask: Ask, made: str) -> None:
+    """Here nobody would serve again: the command is named, and nothing is done."""
+    answer = ask("POST", f"{BACKUPS}/{made}/restore")
+
+    assert answer.status_code == 409
+    assert "bak backup restore" in answer.get_json()["error"]["message"]
+    assert ask("GET", BACKUPS).get_json()["restore"] is None
