@@ -43,9 +43,10 @@ NOTES: Final[dict[str, Any]] = {
 class Screen:
     """A window, a server, and somebody who looks at it."""
 
-    def __init__(self, window: Browser, server: ServerProcess) -> None:
+    def __init__(self, window: Browser, server: ServerProcess, project: Path) -> None:
         self.window = window
         self.server = server
+        self.project = project
 
     def open(self, path: str = "") -> None:
         """Go to a page of the dashboard."""
@@ -91,7 +92,7 @@ def started(
     with running_server(project, environ=environ) as server:
         window.look(*DESKTOP)
         window.console()  # what others have left
-        yield Screen(window, server)
+        yield Screen(window, server, project)
         window.open("about:blank")
 
 
@@ -103,3 +104,19 @@ def a_window() -> Iterator[Browser]:
         browser(Path(profile)) as window,
     ):
         yield window
+
+
+def violations(window: Browser, axe: str) -> list[str]:
+    """Return what axe has to complain about what is to be seen.
+
+    Args:
+        axe: Its source.
+    """
+    found: list[str] = window.run(
+        f"""
+        if (!window.axe) {{ {axe} }}
+        return axe.run(document, {{ resultTypes: ["violations"] }}).then(({{ violations }}) =>
+          violations.map((each) => each.id + ": " + each.nodes.map((node) => node.html).join(" | ")));
+        """
+    )
+    return found

@@ -10,6 +10,8 @@ from screens import Screen, a_window, started
 from verify.hosts.browser import Browser
 from verify.outcome import NotRun
 
+import node
+
 
 @pytest.fixture(scope="session")
 def window() -> Iterator[Browser]:
@@ -27,3 +29,13 @@ def screen(window: Browser, tmp_path: Path) -> Iterator[Screen]:
     with started(window, tmp_path) as opened:
         opened.log_in()
         yield opened
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe, from the dashboard's own packages."""
+    try:
+        node.make_ready(node.DASHBOARD)
+    except node.NodeError as error:
+        pytest.fail(str(error), pytrace=False)
+    return (node.DASHBOARD / "node_modules" / "axe-core" / "axe.min.js").read_text()

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from screens import DESKTOP, NOTES, PHONE, Screen, started
+from screens import DESKTOP, NOTES, PHONE, Screen, started, violations
 from verify.hosts.browser import Browser
-
-import node
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -47,16 +45,6 @@ SHOTS: Final = os.environ.get("BAKEND_TEST_SHOTS")
 
 
 @pytest.fixture(scope="module")
-def axe() -> str:
-    """The source of axe, from the dashboard's own packages."""
-    try:
-        node.make_ready(node.DASHBOARD)
-    except node.NodeError as error:
-        pytest.fail(str(error), pytrace=False)
-    return (node.DASHBOARD / "node_modules" / "axe-core" / "axe.min.js").read_text()
-
-
-@pytest.fixture(scope="module")
 def screen(window: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
     with started(window, tmp_path_factory.mktemp("pages"), files=FILES) as opened:
         opened.log_in()
@@ -81,15 +69,8 @@ def test_a_page_is_whole(
     if SHOTS:
         name = f"{path.replace('/', '-').replace('?', '-') or 'home'}-{size[0]}-{scheme}.png"
         (Path(SHOTS) / name).write_bytes(window.picture())
-    violations = window.run(
-        f"""
-        if (!window.axe) {{ {axe} }}
-        return axe.run(document, {{ resultTypes: ["violations"] }}).then(({{ violations }}) =>
-          violations.map((each) => each.id + ": " + each.nodes.map((node) => node.html).join(" | ")));
-        """
-    )
     too_wide = window.run("return document.documentElement.scrollWidth - innerWidth")
-    assert violations == []
+    assert violations(window, axe) == []
     assert too_wide <= 0
     assert screen.complaints() == []
 

@@ -225,6 +225,18 @@ export interface Backups extends Page<Backup> {
   running: string | null;
   /** The last one that was not made. */
   failed: { name: string; message: string; at: string } | null;
+  /** How the last restore went, since the server was started. */
+  restore: Restore | null;
+}
+
+export interface Restore {
+  name: string;
+  at: string;
+  ok: boolean;
+  /** Why it failed. */
+  message: string | null;
+  /** Folders with the state before. */
+  kept: string[];
 }
 
 export interface Verified {

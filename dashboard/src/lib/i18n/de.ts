@@ -42,6 +42,7 @@ export default {
   "backups.byServer": "nach Plan",
   "backups.create": "Sicherung machen",
   "backups.damaged": "beschädigt",
+  "backups.dataOnly": "Nur die Daten, nicht die Dateien des Projekts",
   "backups.delete": "{name} löschen",
   "backups.deleteText": "{name} ist dann weg. Gibt es anderswo eine Kopie?",
   "backups.deleteTitle": "Diese Sicherung löschen?",
@@ -55,12 +56,25 @@ export default {
   "backups.notScheduled":
     "Der Server macht von sich aus keine. Die Einstellung backup.schedule ändert das.",
   "backups.reading": "wird gelesen …",
-  "backups.restore": "Wiederherstellen",
-  "backups.restoreBeside": "Neben dem, was läuft",
-  "backups.restoreOver": "An die Stelle dieses Projekts, bei angehaltenem Server:",
+  "backups.notRestored":
+    "{name} wurde am {at} nicht wiederhergestellt: {why}. Was vorher da war, ist noch da.",
+  "backups.restore": "Wiederherstellen …",
+  "backups.restoreBeside": "Erst hineinsehen, neben dem, was läuft",
+  "backups.restoreCut": "Der Server ist für einen Moment weg, und alle Verbindungen brechen ab.",
+  "backups.restoreKept":
+    "Was jetzt da ist, bleibt auf dem Server, in einem Ordner, dessen Name mit before-restore beginnt.",
+  "backups.restoreNow": "Wiederherstellen",
+  "backups.restoreOwn":
+    "Auch Definitionen, Funktionen, Jobs und die Liste der Pakete werden ersetzt.",
+  "backups.restoreOwnStays": "Definitionen, Funktionen, Jobs und Pakete bleiben, wie sie sind.",
+  "backups.restoreReading": "Die Sicherung wird gelesen, bevor etwas geändert wird …",
+  "backups.restoreSessions":
+    "Sitzungen sind die der Sicherung: vielleicht musst du dich neu anmelden, mit dem Passwort von damals.",
   "backups.restoreText":
-    "Ein laufender Server kann nicht mit seiner Sicherung tauschen, daher geschieht das auf der Kommandozeile. In einen neuen Ordner, neben dem, was läuft:",
-  "backups.restoreTitle": "Eine Sicherung wiederherstellen",
+    "Alle Daten werden durch die vom {at} ersetzt: Einträge, Dateien und Konten. Was danach kam, ist nicht dabei.",
+  "backups.restoreTitle": "Diese Sicherung wiederherstellen?",
+  "backups.restored": "{name} wurde am {at} wiederhergestellt. Was vorher da war, liegt in {kept}.",
+  "backups.restoring": "{name} wird wiederhergestellt. Der Server ist für einen Moment weg …",
   "backups.running": "{name} wird gemacht …",
   "backups.scheduled": "Der Server macht eine {when}, und behält {n} davon.",
   "backups.state": "Zustand",

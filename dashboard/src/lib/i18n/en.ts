@@ -41,6 +41,7 @@ export default {
   "backups.byServer": "by schedule",
   "backups.create": "Make a backup",
   "backups.damaged": "damaged",
+  "backups.dataOnly": "Only the data, not the project’s files",
   "backups.delete": "Delete {name}",
   "backups.deleteText": "{name} is gone then. Is there another copy of it?",
   "backups.deleteTitle": "Delete this backup?",
@@ -54,12 +55,25 @@ export default {
   "backups.notScheduled":
     "The server makes none by itself. The setting backup.schedule changes that.",
   "backups.reading": "being read …",
-  "backups.restore": "Restore",
-  "backups.restoreBeside": "Beside what runs",
-  "backups.restoreOver": "In the place of this project, with the server stopped first:",
+  "backups.notRestored":
+    "{name} was not restored at {at}: {why}. What was there before is there still.",
+  "backups.restore": "Restore …",
+  "backups.restoreBeside": "Look into it first, beside what runs",
+  "backups.restoreCut": "The server is away for a moment, and all connections are cut.",
+  "backups.restoreKept":
+    "What is there now is kept on the server, in a folder whose name begins with before-restore.",
+  "backups.restoreNow": "Restore",
+  "backups.restoreOwn":
+    "Definitions, functions, jobs and the list of packages are replaced as well.",
+  "backups.restoreOwnStays": "Definitions, functions, jobs and packages stay as they are.",
+  "backups.restoreReading": "The backup is being read before anything is changed …",
+  "backups.restoreSessions":
+    "Sessions are those of the backup: you may have to log in again, with the password of that time.",
   "backups.restoreText":
-    "A running server cannot change places with its backup, so this is done on the command line. Into a new folder, beside what runs:",
-  "backups.restoreTitle": "Restore a backup",
+    "All data is replaced by that of {at}: records, files and accounts. What came after is not in it.",
+  "backups.restoreTitle": "Restore this backup?",
+  "backups.restored": "{name} was restored at {at}. What was there before is in {kept}.",
+  "backups.restoring": "{name} is being restored. The server is away for a moment …",
   "backups.running": "{name} is being made …",
   "backups.scheduled": "The server makes one {when}, and keeps {n} of those.",
   "backups.state": "State",
