@@ -160,6 +160,7 @@ def drafts() -> Iterator[event.Draft]:
     values = {"collection": "<collection>", "record": record, "before": record, "name": "notes"}
     values |= {"user": record, "user_id": "usr_1", "session_id": "ses_1", "file": record}
     values |= {"file_id": "fil_1", "steps": [], "message": "why"}
+    values |= {"config": "bakend.json", "changes": {}}
     values |= dict.fromkeys(("trigger", "event_type", "file_path", "event_id"), "x")
     values |= dict.fromkeys(("schedule", "run_id"), "x")
     makers: list[Callable[..., event.Draft]] = [

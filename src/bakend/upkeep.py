@@ -7,22 +7,36 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from bakend.backups.replacement import Outcome, Replacement, Wish
-from bakend.clock import Clock
+from bakend.clock import Clock, to_text
 from bakend.database.connection import Database
 from bakend.database.lock import UseLock
-from bakend.errors import BackupError, BakendError, ConflictError, SettingsError
-from bakend.events.event import Actor, restore_failed
-from bakend.settings import Settings
+from bakend.errors import (
+    BackupError,
+    BakendError,
+    ConflictError,
+    Fault,
+    InvalidInputError,
+    SettingsError,
+    ValidationError,
+)
+from bakend.events.event import Actor, restore_failed, settings_updated
+from bakend.settings import Configured, Settings
 
 if TYPE_CHECKING:
     from bakend.backups.backups import Backups
     from bakend.backups.keeper import After, BackupKeeper
     from bakend.backups.restoring import Restoring
+
+SCHEDULE_KEY: Final = "backup.schedule"
+KEEP_KEY: Final = "backup.keep"
+
+SCHEDULE_MAX: Final = 200
+"""Characters; the longest that a person writes has fewer."""
 
 _log: Final = logging.getLogger("bakend.backups")
 
@@ -38,6 +52,7 @@ class Upkeep:
         project: Path,
         config: Path,
         settings: Settings,
+        configured: Configured | None,
         clock: Clock,
         replacement: Replacement | None,
         end: Callable[[], None],
@@ -50,6 +65,7 @@ class Upkeep:
             project: The folder of the project.
             config: Its config file.
             settings: What is configured.
+            configured: Changes that; None where it cannot be changed.
             clock: Where time comes from.
             replacement: Takes what is to be restored; None where nobody would do it.
             end: Lets the server end, so that it is done.
@@ -59,6 +75,8 @@ class Upkeep:
         self._project = project
         self._config = config
         self._settings = settings
+        self._configured = configured
+        self._planning = threading.Lock()
         self._clock = clock
         self._replacement = replacement
         self._end = end
@@ -96,6 +114,55 @@ class Upkeep:
                     next_after=_schedule(self._settings.backup_schedule),
                 )
             return self._keeper
+
+    def plan(self) -> dict[str, object]:
+        """Return `{"schedule", "keep", "next", "source", "keepSource"}`.
+
+        `next` is a moment, null where none comes; the sources are as the settings have them.
+        """
+        at = self.keeper().next_at()
+        sources = {} if self._configured is None else self._configured.loaded.sources
+        return {
+            "schedule": self._settings.backup_schedule,
+            "keep": self._settings.backup_keep,
+            "next": None if at is None else to_text(at),
+            "source": sources.get(SCHEDULE_KEY, "default"),
+            "keepSource": sources.get(KEEP_KEY, "default"),
+        }
+
+    def change_plan(self, wanted: Mapping[str, object], actor: Actor) -> None:
+        """Write a schedule into the config file, and follow it from now on.
+
+        Args:
+            wanted: `schedule`, null for none, and `keep`; what is left out stays.
+            actor: Who does it.
+
+        Raises:
+            ValidationError: One of them makes no sense.
+            ConflictError: Something else sets it, or the file cannot be changed.
+            StorageFullError: There is no room to write it.
+        """
+        if self._configured is None:
+            raise ConflictError("Settings cannot be changed here: there is no server with a file")
+        values = _parsed(wanted)
+        keeper = self.keeper()
+        with self._planning:
+            before = self._settings
+            try:
+                with self._database.write(actor=actor) as tx:
+                    loaded = self._configured.change(
+                        values,
+                        ready=lambda changes: tx.emit(settings_updated(self._config.name, changes)),
+                    )
+                    self._settings = before.replaced(
+                        backup_schedule=loaded.settings.backup_schedule,
+                        backup_keep=loaded.settings.backup_keep,
+                    )
+            finally:  # what the file says holds, also where the commit fails that tells of it
+                if self._settings is not before:
+                    schedule, keep = self._settings.backup_schedule, self._settings.backup_keep
+                    keeper.follow(_schedule(schedule), keep=keep)
+                    _log.info("Backups by schedule: %s, %d are kept", schedule or "off", keep)
 
     def restore(self, name: str, *, data_only: bool, actor: Actor) -> None:
         """Have a backup put in the place of the project, as soon as the server has ended.
@@ -188,3 +255,37 @@ def _schedule(text: str | None) -> After | None:
         return Schedule(text).after
     except ValueError as error:
         raise SettingsError([f"Invalid config: backup.schedule: {error}"]) from error
+
+
+def _parsed(wanted: Mapping[str, object]) -> dict[str, object]:
+    """Return key to value of what is given.
+
+    Raises:
+        InvalidInputError: Nothing is.
+        ValidationError: It makes no sense.
+    """
+    from bakend.jobs.schedule import Schedule
+    from bakend.settings.table import TABLE
+
+    values: dict[str, object] = {}
+    faults: list[Fault] = []
+    for name, key, rule in (("schedule", SCHEDULE_KEY, "schedule"), ("keep", KEEP_KEY, "type")):
+        if name not in wanted:
+            continue
+        raw = wanted[name]
+        kind = TABLE[f"backup_{name}"].kind
+        try:
+            is_none = raw is None and name == "schedule"
+            values[key] = value = None if is_none else kind.parse(raw)
+            if isinstance(value, str):
+                if len(value) > SCHEDULE_MAX:
+                    raise ValueError
+                Schedule(value)
+        except ValueError as error:
+            reason = str(error) or f"{name} must be {kind.expected}"
+            faults.append(Fault(name, rule, reason[:1].upper() + reason[1:]))
+    if faults:
+        raise ValidationError(faults)
+    if not values:
+        raise InvalidInputError("schedule or keep is required")
+    return values

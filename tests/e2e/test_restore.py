@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import random
 import shutil
 import signal
@@ -293,3 +294,32 @@ def test_one_that_is_ended_is_whole_or_not_there(tmp_path: Path, number: signal.
         seen.append("new" if texts == ["before"] else "old")
         assert len(list((project / "storage" / "files").iterdir())) == FILES
     print(f"after each: {seen}")  # noqa: T201
+
+
+def test_a_changed_schedule_holds_at_once_and_after_a_restart(tmp_path: Path) -> None:
+    """The file of a real project has it, and a restore in between loses nothing of it."""
+    with serving(tmp_path) as site:
+        name = site.back_up()
+        answer = site.ask("PUT", f"{BACKUPS}/schedule", {"schedule": "0 3 * * *", "keep": 2})
+        assert answer.status == 200
+        site.restore(name)
+        site.outcome()
+        assert site.ask("GET", BACKUPS).json["schedule"] == answer.json
+    written = json.loads((site.project / "bakend.json").read_text())
+    assert written["backup"] == {"schedule": "0 3 * * *", "keep": 2}
+    with running_server(site.project, environ=ADMIN) as server:
+        again = Site(site.project, server)
+        assert again.ask("GET", BACKUPS).json["schedule"]["schedule"] == "0 3 * * *"
+
+
+def test_a_schedule_that_the_environment_sets_is_not_written(tmp_path: Path) -> None:
+    """It would hold nothing; the variable is named."""
+    with serving(tmp_path, environ={"BAKEND_BACKUP_SCHEDULE": "@daily"}) as site:
+        before = (site.project / "bakend.json").read_text()
+        answer = site.ask("PUT", f"{BACKUPS}/schedule", {"schedule": "@hourly"})
+        plan = site.ask("GET", BACKUPS).json["schedule"]
+
+        assert (answer.status, answer.code) == (409, "conflict")
+        assert "BAKEND_BACKUP_SCHEDULE" in answer.json["error"]["message"]
+        assert (plan["schedule"], plan["source"]) == ("@daily", "BAKEND_BACKUP_SCHEDULE")
+        assert (site.project / "bakend.json").read_text() == before

@@ -76,6 +76,7 @@ NOT_OURS = {
     "bakend.realtime.loop",
     "bakend.realtime.messages",
     "bakend.realtime.replay",
+    "bakend.settings.editing",
     "bakend.settings.show",
     "bakend.systemd",
     "bakend.testing",

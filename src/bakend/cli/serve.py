@@ -19,7 +19,7 @@ from bakend.cli.init import scaffold
 from bakend.cli.project import Project, config_option
 from bakend.clock import Clock, SystemClock
 from bakend.errors import InvalidInputError, SettingsError
-from bakend.settings import Loaded, Mode, ensure_secret
+from bakend.settings import Configured, Loaded, Mode, ensure_secret
 from bakend.version import VERSION
 
 if TYPE_CHECKING:
@@ -76,19 +76,18 @@ def _serve(project: Project, mode: Mode, flags: Mapping[str, object]) -> int:
     try:
         _say_what_is_odd(loaded)
         service = _service(project, clock)
-        if settings.auth_jwt_secret is None:
-            settings = settings.replaced(auth_jwt_secret=ensure_secret(loaded.project))
-        replacement = Replacement()
+        secret = settings.auth_jwt_secret or ensure_secret(loaded.project)
+        configured, replacement = Configured(loaded), Replacement()
         while not stopper.is_asked():
             app = App(
-                settings,
+                configured.loaded.settings.replaced(auth_jwt_secret=secret),
                 loaded.project,
                 clock=clock,
                 config=loaded.config,
                 first_admin=loaded.admin_email,
                 recent_lines=log.recent,
                 secrets=loaded.variables,
-                show_settings=lambda: _shown(loaded),
+                configured=configured,
                 replacement=replacement,
             )
             with stopper.stopping(app):
@@ -173,12 +172,6 @@ class _Stopper:
         if self._app is None:  # nothing is open
             raise SystemExit(0)
         self._app.stop()
-
-
-def _shown(loaded: Loaded) -> Mapping[str, object]:
-    from bakend.settings.show import shown  # only when an administrator asks
-
-    return shown(loaded)
 
 
 def _say_what_is_odd(loaded: Loaded) -> None:

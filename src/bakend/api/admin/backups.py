@@ -40,6 +40,7 @@ def add_routes(blueprint: Blueprint, upkeep: Upkeep, *, json_depth: int) -> None
                 "running": kept.running,
                 "failed": None if failed is None else failed.as_json(),
                 "restore": None if restored is None else restored.as_json(),
+                "schedule": upkeep.plan(),
             }
         )
 
@@ -47,6 +48,12 @@ def add_routes(blueprint: Blueprint, upkeep: Upkeep, *, json_depth: int) -> None
     def create_backup() -> Response:
         name = keeper().request(identity_of(request).actor)
         return json_answer({"name": name, "status": "running"}, 202)
+
+    @blueprint.put("/backups/schedule")  # no archive has such a name
+    def change_schedule() -> Response:
+        wanted = json_object(request, max_depth=json_depth)
+        upkeep.change_plan(wanted, identity_of(request).actor)
+        return json_answer(upkeep.plan())
 
     @blueprint.get("/backups/<backup>")
     def download_backup(backup: str) -> Response:
