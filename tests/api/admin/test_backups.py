@@ -214,9 +214,9 @@ def test_a_schedule_that_makes_no_sense_is_refused(
     assert not (project.folder / "bakend.json").exists()
 
 
-def test_an_empty_schedule_is_refused(ask: Ask) -> None:
-    """A word that is written wrong is not passed over."""
-    assert ask("PUT", SCHEDULE, json={"shedule": "@daily"}).status_code == 400
+def test_a_body_with_neither_is_refused(ask: Ask) -> None:
+    """A key that is written wrong is not passed over."""
+    assert ask("PUT", SCHEDULE, json={"times": "@daily"}).status_code == 400
 
 
 def test_a_file_that_cannot_be_changed_is_left_alone(ask: Ask, project: TestProject) -> None:

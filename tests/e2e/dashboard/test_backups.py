@@ -1,11 +1,14 @@
-"""Backups in the dashboard: made, verified, downloaded, deleted, restored."""
+"""Backups in the dashboard: made, verified, downloaded, deleted, restored; by schedule."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from screens import EMAIL, PASSWORD, Screen, violations
+from screens import ADMIN, EMAIL, PASSWORD, Screen, started, violations
+from verify.hosts.browser import Browser
 
 from processes import wait_until
 
@@ -121,3 +124,69 @@ def test_a_damaged_backup_is_refused_in_the_dialog(screen: Screen) -> None:
     add(screen, "after")
     assert titles(screen) == ["after", "before"]
     assert "Shutting down" not in screen.server.log
+
+
+def choose(screen: Screen, name: str, value: str) -> None:
+    """Put a value into a field of the form, as a person does who need not know how it is typed."""
+    screen.window.run(
+        """
+        const field = document.querySelector(`dialog [name=${arguments[0]}]`);
+        field.value = arguments[1];
+        field.dispatchEvent(new Event(field.matches("select") ? "change" : "input", { bubbles: true }));
+        """,
+        name,
+        value,
+    )
+
+
+def test_the_schedule_is_changed(screen: Screen, axe: str) -> None:
+    """In words, with the next time; what the server refuses stands at its field; the file has it."""
+    window = screen.window
+    config = screen.project / "bakend.json"
+    screen.open("backups")
+    window.wait_for("The server makes no backups by itself")
+    window.click_text("Change", "main")
+    choose(screen, "rhythm", "weekly")
+    choose(screen, "day", "1")
+    choose(screen, "time", "04:30")
+    choose(screen, "keep", "14")
+    assert violations(window, axe) == []
+    window.click_text("Save", "dialog")
+    window.wait_for("The server makes one Monday at 04:30, and keeps 14 of those.")
+    window.wait_for("The next one:")
+    assert json.loads(config.read_text())["backup"] == {"schedule": "30 4 * * 1", "keep": 14}
+
+    window.click_text("Change", "main")
+    assert window.run("return document.querySelector('dialog [name=time]').value") == "04:30"
+    choose(screen, "rhythm", "own")
+    window.fill("dialog [name=own]", "61 4 * * *")
+    window.click_text("Save", "dialog")
+    window.wait_for('The schedule "61 4 * * *"')
+    assert window.run("return document.querySelector('dialog [name=own]').ariaInvalid") == "true"
+    assert violations(window, axe) == []
+    window.fill("dialog [name=own]", "*/20 * * * *")
+    window.wait_for("every 20 minutes")
+    window.click_text("Save", "dialog")
+    window.wait_for("The server makes one every 20 minutes")
+
+    window.click_text("Change", "main")
+    choose(screen, "rhythm", "off")
+    window.click_text("Save", "dialog")
+    window.wait_for("The server makes no backups by itself")
+    assert json.loads(config.read_text())["backup"] == {"schedule": "off", "keep": 14}
+    screen.open("settings")
+    window.wait_for("backup.schedule")
+    screen.open("audit")
+    window.wait_for("backup.schedule: off → 30 4 * * 1")
+    assert screen.complaints() == []
+
+
+def test_what_a_variable_sets_is_only_shown(window: Browser, tmp_path: Path) -> None:
+    """Its name stands where the button would."""
+    environ = {**ADMIN, "BAKEND_BACKUP_SCHEDULE": "@daily"}
+    with started(window, tmp_path, environ=environ) as screen:
+        screen.log_in()
+        screen.open("backups")
+        window.wait_for("every day at 00:00")
+        window.wait_for("Set by BAKEND_BACKUP_SCHEDULE")
+        assert "Change" not in window.text("main")

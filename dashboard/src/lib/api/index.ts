@@ -164,6 +164,8 @@ export const backups = {
     request<{ name: string }>("POST", `${admin}/backups/${part(name)}/restore`, {
       body: { dataOnly },
     }),
+  setPlan: (plan: { schedule?: string | null; keep?: number | null }) =>
+    request<Type.BackupPlan>("PUT", `${admin}/backups/schedule`, { body: plan }),
   download: (name: string) => download(`${admin}/backups/${part(name)}`),
 };
 
