@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from bakend.backups.replacement import Outcome, Replacement, Wish
+from bakend.backups.replacement import Outcome, Replacement, RestoreWish
 from bakend.clock import Clock, to_text
 from bakend.database.connection import Database
 from bakend.database.lock import UseLock
@@ -199,7 +199,7 @@ class Upkeep:
         )
         return Restoring(place, clock=self._clock, actor=actor)
 
-    def _looked_at(self, name: str, *, data_only: bool, actor: Actor) -> Wish:
+    def _looked_at(self, name: str, *, data_only: bool, actor: Actor) -> RestoreWish:
         from bakend.database.migrations import NEWEST
 
         keeper = self.keeper()
@@ -220,7 +220,7 @@ class Upkeep:
                 f"and this one knows {NEWEST}"
             )
         self.restoring(actor).require_room(path)
-        return Wish(name=name, path=path, data_only=data_only, actor=actor)
+        return RestoreWish(name=name, path=path, data_only=data_only, actor=actor)
 
     def start(self) -> None:
         """Follow the schedule of backups, if there is one; tell of a restore that failed before.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -137,3 +138,26 @@ def test_who_reads_meanwhile_reads_one_or_the_other(config: Path) -> None:
     thread.join()
 
     assert seen == sorted(seen)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_its_owner_stays(config: Path) -> None:
+    """A command of root must not take it from the service."""
+    config.write_text("{}")
+    os.chown(config, 65_534, 65_534)
+
+    change(config, {"backup.keep": 14})
+
+    assert (config.stat().st_uid, config.stat().st_gid) == (65_534, 65_534)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_what_its_owner_has_shut_stays_shut(config: Path) -> None:
+    """Though the folder would let us put another file in its place."""
+    config.write_text("{}")
+    config.chmod(0o400)
+
+    with pytest.raises(ConflictError, match="by hand"):
+        change(config, {"backup.keep": 14})
+
+    assert config.read_text() == "{}"

@@ -15,7 +15,7 @@ from bakend.events.event import Actor
 from bakend.structs import Struct
 
 
-class Wish(Struct, kw_only=True):
+class RestoreWish(Struct, kw_only=True):
     """A restore that an administrator asked for."""
 
     name: str
@@ -27,7 +27,7 @@ class Wish(Struct, kw_only=True):
 class Outcome(Struct, kw_only=True):
     """How a restore went."""
 
-    wish: Wish
+    wish: RestoreWish
     at: str
     """When it was through."""
     problem: str = ""
@@ -52,12 +52,12 @@ class Replacement:
     def __init__(self) -> None:
         self._asking = threading.Lock()
         self._untold: Outcome | None = None
-        self.wish: Wish | None = None
+        self.wish: RestoreWish | None = None
         """What is to be restored as soon as the server has ended."""
         self.outcome: Outcome | None = None
         """How the last one went, since this process began; None while one is about to begin."""
 
-    def ask(self, look: Callable[[], Wish]) -> None:
+    def ask(self, look: Callable[[], RestoreWish]) -> None:
         """Note what is to be restored.
 
         Args:

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Final
 
 from bakend.app import App
-from bakend.backups.replacement import Outcome, Wish
+from bakend.backups.replacement import Outcome, RestoreWish
 from bakend.clock import Clock, to_text
 from bakend.errors import BakendError
 
 _log: Final = logging.getLogger("bakend.backups")
 
 
-def restored(app: App, wish: Wish, clock: Clock, *, is_stopped: Callable[[], bool]) -> Outcome:
+def restored(
+    app: App, wish: RestoreWish, clock: Clock, *, is_stopped: Callable[[], bool]
+) -> Outcome:
     """Put a backup in the place of a project, whose server is closed, and say how it went.
 
     Whatever goes wrong, the old state is in its place, and is what has to be served.

@@ -14,7 +14,7 @@ import click
 
 from bakend import executable, logs
 from bakend.app import App
-from bakend.backups.replacement import Outcome, Replacement, Wish
+from bakend.backups.replacement import Outcome, Replacement, RestoreWish
 from bakend.cli.init import scaffold
 from bakend.cli.project import Project, config_option
 from bakend.clock import Clock, SystemClock
@@ -129,7 +129,7 @@ def _serve_once(
         app.close()
 
 
-def _restored(app: App, wish: Wish, clock: Clock, stopper: _Stopper) -> Outcome:
+def _restored(app: App, wish: RestoreWish, clock: Clock, stopper: _Stopper) -> Outcome:
     from bakend.cli.replacing import restored  # only where somebody asks for it
 
     return restored(app, wish, clock, is_stopped=stopper.is_asked)
