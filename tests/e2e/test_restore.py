@@ -43,9 +43,18 @@ ADMIN: Final = {"BAKEND_ADMIN_EMAIL": EMAIL, "BAKEND_ADMIN_PASSWORD": "correct h
 BACKUPS: Final = "/api/admin/backups"
 SEED: Final = 20
 FILES: Final = 15
-HELLO: Final = (
-    "from bakend import route\n\n@route('GET', '/hello')\ndef hello(ctx):\n    return {}\n"
-)
+HELLO: Final = """
+from pathlib import Path
+from bakend import on_create, route
+
+@route("GET", "/hello")
+def hello(ctx):
+    return {}
+
+@on_create("notes")
+def seen(ctx):
+    (Path(__file__).parents[1] / f"seen-{ctx.record['text']}").touch()
+"""
 
 
 class Site:
@@ -119,9 +128,10 @@ def serving(folder: Path, **options: Any) -> Iterator[Site]:
         yield Site(project, server)
 
 
-def test_the_backup_is_served_by_the_same_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["start", "dev"])
+def test_the_backup_is_served_by_the_same_process(tmp_path: Path, command: str) -> None:
     """Data and functions are those of the backup, and where the old state lies is told."""
-    with serving(tmp_path) as site:
+    with serving(tmp_path, command=command) as site:
         site.write("before")
         name = site.back_up()
         site.write("after")
@@ -142,6 +152,9 @@ def test_the_backup_is_served_by_the_same_process(tmp_path: Path) -> None:
             lambda: ("system.backup.restored", EMAIL, name) in site.audit(), 30, what="the audit"
         )
         site.write("and on")
+        wait_until(
+            lambda: (site.project / "seen-and on").exists(), 30, what="functions go on as well"
+        )
     assert "Traceback" not in site.server.log
 
 
@@ -157,6 +170,47 @@ def test_data_only_leaves_the_functions(tmp_path: Path) -> None:
             assert site.outcome()["ok"]
             assert site.texts() == ["before"]
             assert (site.project / "functions" / "more.py").read_text() == f"# {number}"
+
+
+STUCK: Final = """
+import time
+from pathlib import Path
+from bakend import on_create
+
+PROJECT = Path(__file__).parents[1]
+
+@on_create("notes", attempts=1)
+def stuck(ctx):
+    (PROJECT / "stuck").touch()
+    while not (PROJECT / "open").exists():
+        try:
+            time.sleep(0.01)
+        except BaseException:
+            pass  # does not heed its limit
+    try:
+        ctx.records.create("notes", {"text": "of another past"})
+    finally:
+        (PROJECT / "tried").touch()
+"""
+
+
+def test_what_is_left_of_the_server_before_reaches_nothing(tmp_path: Path) -> None:
+    """A function that did not end in time is a thread of the same process, and has no database any more."""
+    environ = {"BAKEND_SERVER_STOP_TIMEOUT": "1s"}
+    with serving(tmp_path, environ=environ) as site:
+        name = site.back_up()
+        (site.project / "functions" / "stuck.py").write_text(STUCK)
+        assert site.restore(name, {"dataOnly": True}).status == 202
+        site.outcome()  # loads it
+        site.write("after")
+        wait_until(lambda: (site.project / "stuck").exists(), 30, what="it is stuck")
+        assert site.restore(name).status == 202
+        assert site.outcome()["ok"]
+        assert "given up" in site.server.log
+        (site.project / "open").touch()
+        wait_until(lambda: (site.project / "tried").exists(), 30, what="it goes on")
+
+        assert site.texts() == []
 
 
 def test_requests_in_flight_and_sockets_end_well(tmp_path: Path) -> None:
