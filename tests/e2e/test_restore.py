@@ -285,6 +285,30 @@ def test_what_cannot_be_restored_is_refused_while_it_serves(tmp_path: Path) -> N
         assert "Shutting down" not in site.server.log
 
 
+def test_who_comes_in_between_keeps_the_old_state(tmp_path: Path) -> None:
+    """A command that opens the database in the moment without a server: the restore fails, it serves on."""
+    body = b'{"text": "slow"}'
+    lines = ("Host: x", "Content-Type: application/json", f"Content-Length: {len(body)}", "", "")
+    head = "\r\n".join(("POST /api/notes HTTP/1.1", *lines)).encode()
+    with serving(tmp_path) as site:
+        name = site.back_up()
+        site.write("after")
+        lock = UseLock(site.project / "bakend.db")
+        with socket.create_connection(("127.0.0.1", site.server.port), timeout=60) as slow:
+            slow.sendall(head + body[:5])
+            assert site.restore(name).status == 202
+            wait_until(lambda: "Shutting down" in site.server.log, 30, what="the end begins")
+            lock.share()  # while a request that has begun is still waited for
+            slow.sendall(body[5:])
+            assert slow.recv(12) == b"HTTP/1.1 201"
+        outcome = site.outcome()
+        lock.release()
+
+        assert outcome["ok"] is False
+        assert "in use" in outcome["message"]
+        assert site.texts() == ["after", "slow"]
+
+
 def test_systemd_hears_of_no_end(tmp_path: Path) -> None:
     """A status and signs of life in between, then READY again, on the socket that was passed."""
     with (
