@@ -1,1 +1,0 @@
-import{_ as m}from"../chunks/CELLyPma.js";export{m as component};
