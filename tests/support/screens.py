@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,11 +79,12 @@ def started(
     folder: Path,
     *,
     environ: Mapping[str, str] = ADMIN,
+    collections: Sequence[Mapping[str, Any]] = (NOTES,),
     files: Mapping[str, str] = NOTHING,
     **settings: object,
 ) -> Iterator[Screen]:
-    """Start a server with the collection of notes, and return the window in front of it."""
-    project = make_project(folder / "project", [NOTES], **settings)
+    """Start a server, with the collection of notes if no other, and return the window in front of it."""
+    project = make_project(folder / "project", collections, **settings)
     for name, text in files.items():
         path = project / name
         path.parent.mkdir(exist_ok=True)

@@ -69,6 +69,9 @@ WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]
 NO_ROUTE: Final = "none"
 """In metrics, for paths that are no route: they are whatever clients think of."""
 
+LOGS: Final = "/api/admin/logs"
+"""Who follows the log must not fill it by that: an answer from here is a line for DEBUG."""
+
 REQUEST_ID_MAX: Final = 128
 """Characters of a request id that a trusted proxy may choose."""
 
@@ -268,7 +271,9 @@ def _finish_answers(app: Flask, parts: Parts, traffic: Traffic) -> None:
         route = NO_ROUTE if rule is None else shown(rule.rule)
         parts.metrics.answered(route, request.method, response.status_code, seconds)
         traffic.count(request.path, response.status_code, seconds * 1000)
-        _access_log.info(
+        is_follower = route == LOGS and response.status_code == 200
+        _access_log.log(
+            logging.DEBUG if is_follower else logging.INFO,
             "%s %s %d %.1fms %s",
             request.method,
             request.path,

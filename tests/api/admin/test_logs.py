@@ -55,6 +55,18 @@ def test_a_level_is_the_lowest_that_is_wanted(ask: Any) -> None:
     assert messages(ask("GET", f"{PATH}?level=DEBUG"))[:3] == ["Apples", "Bananas", "Cherries"]
 
 
+def test_who_follows_the_log_does_not_fill_it(ask: Any) -> None:
+    """Asking leaves no line at the level of other requests; what is refused does."""
+    ask("GET", "/api/admin/events")
+    for _ in range(3):
+        ask("GET", PATH)
+    assert ask("GET", f"{PATH}?level=LOUD").status_code == 400
+    lines = [
+        item["message"] for item in ask("GET", f"{PATH}?search=/api/admin").get_json()["items"]
+    ]
+    assert [line.split()[1:3] for line in lines] == [["/api/admin/events", "200"], [PATH, "400"]]
+
+
 def test_a_part_of_a_message_is_searched_for(ask: Any) -> None:
     """Whatever its case; a limit counts what was found."""
     assert messages(ask("GET", f"{PATH}?search=ARE L")) == ["Bananas"]

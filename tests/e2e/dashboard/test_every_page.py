@@ -1,49 +1,97 @@
-"""What holds for every page: no violation that axe finds, nothing said in the console, nothing too wide."""
+"""What holds for every page, and for what opens over it.
+
+No violation that axe finds, nothing said in the console, no request refused, nothing too wide, and
+nothing that jumps while the page fills.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import pytest
-from screens import DESKTOP, NOTES, PHONE, Screen, started
+from lived_in import AUTHORS, BOOKS, FUNCTIONS, JOBS, live_in
+from screens import DESKTOP, EMAIL, PHONE, Screen, started
 from verify.hosts.browser import Browser
 
 import node
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(600)]
 
-PAGES: Final = {
-    "": "Overview",
-    "collections": "Collections",
-    "collections/notes": "note 1",
-    "collections/notes/definition": "Who may do what",
-    "collections/notes/api": "List records",
-    "collections/notes?new": "New record of notes",
+Steps = Sequence[tuple[str, ...]]
+"""What is done on a page: a method of the window, and what it is given."""
+
+PAGES: Final[Mapping[str, str]] = {
+    "": "books",
+    "collections": "authors",
+    "collections/books": "Austerlitz",
+    "collections/books/definition": "Who may do what",
+    "collections/books/api": "List records",
     "new": "New collection",
-    "users": "New user",
-    "files": "No files yet",
+    "users": "ursula@example.com",
+    "files": "cover-2.png",
     "functions": "functions/broken.py",
     "jobs": "every 5 minutes",
-    "events": "notes.created",
-    "audit": "Audit",
+    "events": "books.created",
+    "audit": "system.backup.created",
     "logs": "INFO",
-    "backups": "No backups yet",
+    "backups": "Verify",
     "settings": "storage.maxFileSize",
     "design": "Design",
     "nowhere": "There is no such page",
 }
 """Each with something that can be seen when it is complete."""
 
-FILES: Final = {
-    "functions/broken.py": "x = (\n",
-    "jobs/often.py": "schedule = '*/5 * * * *'\n\ndef run(ctx):\n    pass\n",
+SCENES: Final[Mapping[str, tuple[str, str, Steps, str]]] = {
+    "palette": ("", "books", [("press", "Control+k")], "New record in authors"),
+    "shortcuts": ("", "books", [("press", "?")], "Ctrl S"),
+    "account": ("", "books", [("open_menu",), ("click_text", EMAIL, "aside")], "Log out"),
+    "new-record": ("collections/books?new", "New record of books", [], "published"),
+    "record": ("collections/books", "Austerlitz", [("click", "button.open")], "Season of"),
+    "relation": (
+        "collections/books?new",
+        "New record of books",
+        [("click", "dialog [role=combobox]")],
+        "Toni Morrison",
+    ),
+    "columns": ("collections/books", "Austerlitz", [("click_text", "Columns")], "in_print"),
+    "selected": (
+        "collections/books",
+        "Austerlitz",
+        [("click", "tbody input[type=checkbox]"), ("click_text", "Delete", "main")],
+        "Delete this record?",
+    ),
+    "new-user": ("users", EMAIL, [("click", "[data-new]")], "Password"),
+    "user": ("users", EMAIL, [("click_text", "toni@example.com", "main")], "Sessions"),
+    "own-user": ("users", EMAIL, [("click_text", EMAIL, "main")], "this one"),
+    "file": ("files", "cover-2.png", [("click", "button.tile")], "Where it is used"),
+    "run": ("functions", "does not fit", [("click", "[data-run]")], "ValueError"),
+    "job-run": ("jobs", "completed", [("click", "[data-run]")], "counted the books"),
+    "event": ("events", "books.created", [("click", "main tbody button")], "actor"),
 }
+"""A page, what is seen there, what is done then, and what is seen at last."""
+
+EMPTY: Final[Mapping[str, str]] = {
+    "": "First steps",
+    "collections": "No collections yet",
+    "users": EMAIL,
+    "files": "No files yet",
+    "functions": "No functions yet",
+    "jobs": "No jobs yet",
+    "backups": "No backups yet",
+}
+"""Pages of a new project, which say what to do next."""
 
 SHOTS: Final = os.environ.get("BAKEND_TEST_SHOTS")
 """A folder for pictures of every page, for whoever wants to look."""
+
+SIZES: Final = pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+SCHEMES: Final = pytest.mark.parametrize("scheme", ["light", "dark"])
+
+JUMP: Final = 0.01
+"""The most that a page may shift: the part of the window that moves, times how far it moves."""
 
 
 @pytest.fixture(scope="module")
@@ -58,43 +106,89 @@ def axe() -> str:
 
 @pytest.fixture(scope="module")
 def screen(window: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
-    with started(window, tmp_path_factory.mktemp("pages"), files=FILES) as opened:
+    folder = tmp_path_factory.mktemp("pages")
+    files = {**FUNCTIONS, **JOBS}
+    with started(window, folder, collections=[AUTHORS, BOOKS], files=files) as opened:
+        live_in(opened)
         opened.log_in()
-        with opened.server.client() as client:
-            for number in range(3):
-                client.post(f"/api/{NOTES['name']}", {"title": f"note {number}"})
         yield opened
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@SCHEMES
+@SIZES
 @pytest.mark.parametrize(("path", "seen"), PAGES.items(), ids=[path or "home" for path in PAGES])
 def test_a_page_is_whole(
     screen: Screen, axe: str, path: str, seen: str, size: tuple[int, int], scheme: str
 ) -> None:
     """At desktop and phone width, light and dark."""
+    screen.window.look(*size, scheme=scheme)
+    screen.open(path)
+    screen.window.wait_for(seen)
+    require_whole(screen, axe, f"{path or 'home'}-{size[0]}-{scheme}")
+
+
+@SCHEMES
+@SIZES
+@pytest.mark.parametrize("name", SCENES)
+def test_what_opens_over_a_page_is_whole(
+    screen: Screen, axe: str, name: str, size: tuple[int, int], scheme: str
+) -> None:
+    """Dialogs, menus, and what stands at the side."""
+    path, first, steps, seen = SCENES[name]
     window = screen.window
     window.look(*size, scheme=scheme)
     screen.open(path)
+    window.wait_for(first)
+    for step, *values in steps:
+        if step == "open_menu":
+            if size == PHONE:
+                window.click_text("Menu")
+            continue
+        getattr(window, step)(*values)
     window.wait_for(seen)
-
-    if SHOTS:
-        name = f"{path.replace('/', '-').replace('?', '-') or 'home'}-{size[0]}-{scheme}.png"
-        (Path(SHOTS) / name).write_bytes(window.picture())
-    violations = window.run(
-        f"""
-        if (!window.axe) {{ {axe} }}
-        return axe.run(document, {{ resultTypes: ["violations"] }}).then(({{ violations }}) =>
-          violations.map((each) => each.id + ": " + each.nodes.map((node) => node.html).join(" | ")));
-        """
-    )
-    too_wide = window.run("return document.documentElement.scrollWidth - innerWidth")
-    assert violations == []
-    assert too_wide <= 0
-    assert screen.complaints() == []
+    require_whole(screen, axe, f"{name}-{size[0]}-{scheme}")
 
 
-@pytest.mark.parametrize("path", ["", "collections/notes/definition", "users", "jobs"])
+@pytest.fixture(scope="module")
+def new_screen(window: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
+    with started(window, tmp_path_factory.mktemp("new"), collections=[]) as opened:
+        opened.log_in()
+        yield opened
+
+
+@SCHEMES
+@SIZES
+@pytest.mark.parametrize(("path", "seen"), EMPTY.items(), ids=[path or "home" for path in EMPTY])
+def test_a_page_of_a_new_project_is_whole(
+    new_screen: Screen, axe: str, path: str, seen: str, size: tuple[int, int], scheme: str
+) -> None:
+    """It says what to do next."""
+    new_screen.window.look(*size, scheme=scheme)
+    new_screen.open(path)
+    new_screen.window.wait_for(seen)
+    require_whole(new_screen, axe, f"new-{path or 'home'}-{size[0]}-{scheme}")
+
+
+@SCHEMES
+@SIZES
+@pytest.mark.parametrize(
+    ("path", "seen"), [("login", "version"), ("setup#some-token", "Make the first administrator")]
+)
+def test_the_way_in_is_whole(
+    new_screen: Screen, axe: str, path: str, seen: str, size: tuple[int, int], scheme: str
+) -> None:
+    """For those who are not logged in."""
+    window = new_screen.window
+    window.look(*size, scheme=scheme)
+    window.run("localStorage.removeItem('bakend.session')")
+    window.open("about:blank")
+    new_screen.open(path)
+    window.wait_for(seen)
+    require_whole(new_screen, axe, f"{path.partition('#')[0]}-{size[0]}-{scheme}")
+    new_screen.log_in()
+
+
+@pytest.mark.parametrize("path", ["", "collections/books/definition", "users", "jobs"])
 def test_a_page_speaks_german(screen: Screen, path: str) -> None:
     """Whoever chooses it has it on every page, and the browser is told."""
     window = screen.window
@@ -106,3 +200,35 @@ def test_a_page_speaks_german(screen: Screen, path: str) -> None:
         assert window.run("return document.documentElement.lang") == "de"
     finally:
         window.run("localStorage['bakend.language'] = 'en'")
+
+
+def require_whole(screen: Screen, axe: str, name: str) -> None:
+    """Look at what the window shows, and take a picture where one is wanted."""
+    window = screen.window
+    jumps = window.run(
+        """
+        const jumps = [];
+        const observer = new PerformanceObserver((list) => jumps.push(...list.getEntries()));
+        observer.observe({ type: "layout-shift", buffered: true });
+        return new Promise((resolve) => setTimeout(resolve, 150)).then(() =>
+          jumps.filter((jump) => !jump.hadRecentInput).map((jump) => [jump.value,
+            jump.sources.map(({ node }) => node?.outerHTML?.slice(0, 200) ?? "").join(" | ")]));
+        """
+    )
+    if SHOTS:
+        (Path(SHOTS) / f"{name.replace('/', '-')}.png").write_bytes(window.picture())
+    violations = window.run(
+        f"""
+        if (!window.axe) {{ {axe} }}
+        return axe.run(document, {{ resultTypes: ["violations"] }}).then(({{ violations }}) =>
+          violations.map((each) => each.id + ": " + each.nodes.map((node) => node.html).join(" | ")));
+        """
+    )
+    too_wide = window.run(
+        "const boxes = [document.documentElement, ...document.querySelectorAll('dialog .content')];"
+        "return boxes.filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.className)"
+    )
+    assert violations == []
+    assert too_wide == []
+    assert sum(value for value, _ in jumps) <= JUMP, jumps
+    assert window.console() == []

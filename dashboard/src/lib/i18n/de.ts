@@ -253,6 +253,7 @@ export default {
   "logs.all": "alle Stufen",
   "logs.empty": "Keine solchen Zeilen",
   "logs.from": "ab {level}",
+  "logs.hideOwn": "ohne die des Dashboards",
   "logs.level": "Stufe",
   "logs.message": "Meldung",
   "logs.search": "In Meldungen suchen",
@@ -297,7 +298,7 @@ export default {
   "overview.requests": "Anfragen",
   "overview.requestsTold":
     "In der letzten Stunde {total} Anfragen, {refused} abgelehnt, {errors} Fehler",
-  "overview.since": "läuft seit {time}",
+  "overview.since": "läuft {time}",
   "overview.total": "Anfragen",
   "overview.version": "Version",
 

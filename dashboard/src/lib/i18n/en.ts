@@ -247,6 +247,7 @@ export default {
   "logs.all": "all levels",
   "logs.empty": "No such lines",
   "logs.from": "{level} and above",
+  "logs.hideOwn": "without those of the dashboard",
   "logs.level": "Level",
   "logs.message": "Message",
   "logs.search": "Search in messages",
@@ -290,7 +291,7 @@ export default {
   "overview.refused": "refused (4xx)",
   "overview.requests": "Requests",
   "overview.requestsTold": "In the last hour {total} requests, {refused} refused, {errors} errors",
-  "overview.since": "runs for {time}",
+  "overview.since": "up {time}",
   "overview.total": "requests",
   "overview.version": "Version",
 

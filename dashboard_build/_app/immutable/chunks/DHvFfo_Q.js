@@ -1,1 +1,0 @@
-import{B as a}from"./XEiXbXTc.js";a();
