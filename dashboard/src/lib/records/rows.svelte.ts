@@ -35,6 +35,8 @@ export class Rows {
   /** What was deleted here, until realtime tells of it. */
   #deleted = new Set<string>();
   #wait: ReturnType<typeof setTimeout> | undefined;
+  /** Whether something has been wanted since it was last asked for. */
+  #isWanted = false;
   #reload: ReturnType<typeof setTimeout> | undefined;
   #queue: RealtimeEvent[] = [];
   #frame = 0;
@@ -84,7 +86,8 @@ export class Rows {
   /** Say what is to be seen: what of it is missing is asked for, but not all that one only scrolls past. */
   want(first: number, end: number): void {
     this.#shown = [first, end];
-    if (this.#wait) return;
+    this.#isWanted = this.#wait !== undefined;
+    if (this.#isWanted) return;
     const missing: number[] = [];
     for (let index = first; index < Math.min(end, this.total); index += 1) {
       if (!this.#rows.has(this.total - 1 - index)) missing.push(index);
@@ -93,7 +96,7 @@ export class Rows {
     for (const index of missing) void this.#ask(index);
     this.#wait = setTimeout(() => {
       this.#wait = undefined;
-      if (this.#shown[0] !== first || this.#shown[1] !== end) this.want(...this.#shown);
+      if (this.#isWanted) this.want(...this.#shown);
     }, ASK_EVERY_MS);
   }
 

@@ -1,0 +1,1 @@
+import{_ as m}from"../chunks/DGptyxOp.js";export{m as component};
