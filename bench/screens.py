@@ -43,8 +43,9 @@ return bench.drawn().then(() => bench.frames(seconds, () => (box.scrollTop += st
 JUMP: Final = """
 const [index] = arguments;
 const box = document.querySelector(".scroll");
+const height = parseFloat(getComputedStyle(box).getPropertyValue("--row"));
 const began = performance.now();
-box.scrollTop = index * 38;
+box.scrollTop = index * height;
 return bench.until(() => bench.hasRow(index)).then((at) => at - began);
 """
 FOLLOW_LINK: Final = """
