@@ -12,7 +12,5 @@ export default defineConfig(({ mode }) => {
         "/health": { target },
       },
     },
-    // Each icon would be a file of its own, with a head that is longer than its content.
-    build: { rollupOptions: { output: { experimentalMinChunkSize: 10_000 } } },
   };
 });

@@ -143,15 +143,12 @@ class Browser:
 
     def look(self, width: int, height: int, *, scheme: str = "light") -> None:
         """Be a screen of this size, and prefer light or dark colours."""
-        self.tell(
+        self._tell(
             "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=width < 600,
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
         )
         feature = {"name": "prefers-color-scheme", "value": scheme}
-        self.tell("Emulation.setEmulatedMedia", features=[feature])
+        self._tell("Emulation.setEmulatedMedia", {"features": [feature]})
 
     def picture(self) -> bytes:
         """Return what is to be seen, as a PNG."""
@@ -181,8 +178,7 @@ class Browser:
 
     def tell(self, command: str, **values: object) -> Any:
         """Use the browser's own protocol, for what the W3C's has not; return its answer."""
-        content = {"cmd": command, "params": values}
-        return self._ask("POST", f"{self._session}/goog/cdp/execute", content)
+        return self._tell(command, values)
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
         try:
@@ -192,6 +188,10 @@ class Browser:
 
     def _log(self, kind: str) -> Any:
         return self._ask("POST", f"{self._session}/se/log", {"type": kind})
+
+    def _tell(self, command: str, values: object) -> Any:
+        content = {"cmd": command, "params": values}
+        return self._ask("POST", f"{self._session}/goog/cdp/execute", content)
 
     def _element(self, selector: str) -> str:
         found = self._ask(

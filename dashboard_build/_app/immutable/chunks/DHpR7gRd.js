@@ -1,0 +1,1 @@
+import{B as a}from"./DX5xxAGp.js";a();
