@@ -17,7 +17,12 @@ const BUILD = "build";
 const TARGET = process.argv[2];
 
 /** Those of which code ends up in the browser. */
-const PACKAGES = ["svelte", "@sveltejs/kit", "@lucide/svelte", "clsx", "devalue", "esm-env"];
+const PACKAGES = [
+  ...["svelte", "@sveltejs/kit", "@lucide/svelte", "clsx", "devalue", "esm-env"],
+  ...["commands", "lang-json", "language", "state", "view"].map((name) => `@codemirror/${name}`),
+  ...["common", "highlight", "json", "lr"].map((name) => `@lezer/${name}`),
+  ...["@marijn/find-cluster-break", "crelt", "style-mod", "w3c-keyname"],
+];
 const WITHOUT_A_FILE = { "esm-env": "MIT licence, https://github.com/benmccann/esm-env" };
 
 // The policy allows scripts from files of ours only, so the one that SvelteKit writes into the page goes into one.

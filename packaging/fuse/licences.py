@@ -67,6 +67,9 @@ CLASSIFIERS: Final[Mapping[str, str]] = {
 }
 """For packages that are older than `License-Expression`."""
 
+SUMMARY: Final = "licences/THIRD_PARTY_LICENSES"
+"""Where all texts lie in the zip, each below the name of its part; there are no others beside it."""
+
 IS_LICENCE: Final = re.compile(r"(LICEN[CS]E|COPYING|NOTICE)[^/]*$", re.IGNORECASE)
 
 
@@ -81,11 +84,6 @@ class Component:
     purl: str
     text: str
 
-    @property
-    def path(self) -> str:
-        """Where its text lies in the zip."""
-        return f"licences/{self.name.lower()}.txt"
-
     def row(self) -> dict[str, str]:
         """Return it as the index has it."""
         return {
@@ -93,7 +91,7 @@ class Component:
             "version": self.version,
             "licence": self.licence,
             "purl": self.purl,
-            "file": self.path,
+            "file": SUMMARY,
         }
 
 

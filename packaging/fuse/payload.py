@@ -88,9 +88,8 @@ def collect(parts: Parts) -> Payload:
         **packages({**zipapp, **startup_modules(parts.startup, zipapp, pip), **pip}),
         **{name: zipapp[name] for name in zipapp if not name.startswith(PACKAGES)},
         f"{PACKAGES}bakend/build.json": dumped(about),
-        **{part.path: part.text.encode() for part in components},
         "licences/index.json": dumped([part.row() for part in components]),
-        "licences/THIRD_PARTY_LICENSES": licences.summary(components).encode(),
+        licences.SUMMARY: licences.summary(components).encode(),
     }
     entries["environment.json"] = own_environment(entries)
     about = {**about, "components": [part.row() for part in components]}

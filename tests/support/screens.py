@@ -39,6 +39,12 @@ NOTES: Final[dict[str, Any]] = {
     "permissions": dict.fromkeys(("create", "read", "update", "delete"), "public"),
 }
 
+THINGS: Final[dict[str, Any]] = {
+    **NOTES,
+    "name": "things",
+    "fields": [{"name": "title", "type": "string"}, {"name": "data", "type": "json"}],
+}
+
 
 class Screen:
     """A window, a server, and somebody who looks at it."""
@@ -71,6 +77,17 @@ class Screen:
     def complaints(self) -> list[str]:
         """Return what the console has said, but not about answers that are refusals."""
         return [line for line in self.window.console() if "the server responded with" not in line]
+
+    def violations(self, axe: str) -> list[str]:
+        """Return what axe, of which this is the source, finds wrong with the page."""
+        found: list[str] = self.window.run(
+            f"""
+            if (!window.axe) {{ {axe} }}
+            return axe.run(document, {{ resultTypes: ["violations"] }}).then(({{ violations }}) =>
+              violations.map((each) => each.id + ": " + each.nodes.map((node) => node.html).join(" | ")));
+            """
+        )
+        return found
 
 
 @contextlib.contextmanager

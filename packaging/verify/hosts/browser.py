@@ -91,6 +91,12 @@ class Browser:
         self._ask("POST", f"{self._element(selector)}/clear", {})
         self.type(selector, text)
 
+    def write(self, selector: str, text: str) -> None:
+        """Put a text in the place of what an editor has; one that is loaded late is waited for."""
+        self.click(selector)
+        self.press("Control+a")
+        self._tell("Input.insertText", {"text": text})
+
     def click_text(self, text: str, within: str = "body") -> None:
         """Click on the button or link that says exactly this, or is labelled so."""
         self.run(
@@ -149,6 +155,11 @@ class Browser:
         )
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self._tell("Emulation.setEmulatedMedia", {"features": [feature]})
+
+    def block(self, *addresses: str) -> None:
+        """Let requests for these fail from now on, as if the connection were cut; others no longer."""
+        self._tell("Network.enable", {})
+        self._tell("Network.setBlockedURLs", {"urls": addresses})
 
     def picture(self) -> bytes:
         """Return what is to be seen, as a PNG."""

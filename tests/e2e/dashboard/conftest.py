@@ -10,6 +10,8 @@ from screens import Screen, a_window, started
 from verify.hosts.browser import Browser
 from verify.outcome import NotRun
 
+import node
+
 
 @pytest.fixture(scope="session")
 def window() -> Iterator[Browser]:
@@ -19,6 +21,16 @@ def window() -> Iterator[Browser]:
             yield opened
     except NotRun as missing:
         pytest.fail(str(missing), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe, from the dashboard's own packages."""
+    try:
+        node.make_ready(node.DASHBOARD)
+    except node.NodeError as error:
+        pytest.fail(str(error), pytrace=False)
+    return (node.DASHBOARD / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
 @pytest.fixture

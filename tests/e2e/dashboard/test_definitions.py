@@ -83,7 +83,7 @@ def test_a_definition_is_pasted_as_json(screen: Screen) -> None:
     definition = {**NOTES, "name": "pages", "fields": NOTES["fields"][:2]}
     screen.open("new")
     window.click_text("Edit JSON")
-    window.fill("textarea.code", json.dumps(definition))
+    window.write(".cm-content", json.dumps(definition))
     window.click_text("Create collection")
     window.wait_for("The plan")
     window.click_text("Apply", "dialog")

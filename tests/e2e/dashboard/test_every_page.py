@@ -16,8 +16,6 @@ from lived_in import AUTHORS, BOOKS, FUNCTIONS, JOBS, live_in
 from screens import DESKTOP, EMAIL, PHONE, Screen, started
 from verify.hosts.browser import Browser
 
-import node
-
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(600)]
 
 Steps = Sequence[tuple[str, ...]]
@@ -56,6 +54,12 @@ SCENES: Final[Mapping[str, tuple[str, str, Steps, str]]] = {
         [("click", "dialog [role=combobox]")],
         "Toni Morrison",
     ),
+    "definition-json": (
+        "collections/books/definition",
+        "Who may do what",
+        [("click_text", "Edit JSON"), ("click", ".cm-content")],
+        '"fields"',
+    ),
     "columns": ("collections/books", "Austerlitz", [("click_text", "Columns")], "in_print"),
     "selected": (
         "collections/books",
@@ -92,16 +96,6 @@ SCHEMES: Final = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 JUMP: Final = 0.01
 """The most that a page may shift: the part of the window that moves, times how far it moves."""
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """The source of axe, from the dashboard's own packages."""
-    try:
-        node.make_ready(node.DASHBOARD)
-    except node.NodeError as error:
-        pytest.fail(str(error), pytrace=False)
-    return (node.DASHBOARD / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -217,13 +211,7 @@ def require_whole(screen: Screen, axe: str, name: str) -> None:
     )
     if SHOTS:
         (Path(SHOTS) / f"{name.replace('/', '-')}.png").write_bytes(window.picture())
-    violations = window.run(
-        f"""
-        if (!window.axe) {{ {axe} }}
-        return axe.run(document, {{ resultTypes: ["violations"] }}).then(({{ violations }}) =>
-          violations.map((each) => each.id + ": " + each.nodes.map((node) => node.html).join(" | ")));
-        """
-    )
+    violations = screen.violations(axe)
     too_wide = window.run(
         "const boxes = [document.documentElement, ...document.querySelectorAll('dialog .content')];"
         "return boxes.filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.className)"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from screens import Screen, started
+from screens import DESKTOP, Screen, started
 from verify.hosts.browser import Browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -33,17 +33,25 @@ def screen(window: Browser, tmp_path: Path) -> Iterator[Screen]:
         yield opened
 
 
-def test_a_failing_function_is_found_and_runs_again(screen: Screen, tmp_path: Path) -> None:
+def test_a_failing_function_is_found_and_runs_again(
+    screen: Screen, axe: str, tmp_path: Path
+) -> None:
     """From the overview to the line that failed; and when its cause is gone, again."""
     window = screen.window
     with screen.server.client() as client:
         client.post("/api/notes", {"title": "a note"})
     screen.open()
     window.click("[data-run]")
-    window.wait_for("FileNotFoundError")
+    window.wait_for("asking for a note")
     seen = window.text("dialog")
-    assert "asking for a note" in seen
+    assert "FileNotFoundError" in seen
     assert "line 8" in seen
+    own = "return [...document.querySelectorAll('dialog .tok-own')].map((each) => each.innerText)"
+    path, line, error = window.run(own)  # and none of the frames of the library
+    assert (path, line, error) == ("functions/notify.py", "8", "FileNotFoundError")
+    for scheme in ("light", "dark"):
+        window.look(*DESKTOP, scheme=scheme)
+        assert screen.violations(axe) == []
 
     (tmp_path / "project" / "functions" / "answer.txt").write_text("here")
     window.click_text("Run again", "dialog")

@@ -238,6 +238,21 @@ export default {
   "jobs.schedule": "Zeitplan",
   "jobs.serverZone": "Zeitzone des Servers",
 
+  "json.at": "Zeile {line}, Spalte {column}: {what}",
+  "json.bracket": "hier gehört „{wanted}“ hin",
+  "json.colon": "ein Doppelpunkt fehlt",
+  "json.comma": "ein Komma fehlt",
+  "json.comment": "JSON kennt keine Kommentare",
+  "json.control": "ein Zeilenumbruch oder Tabulator in einem Text wird \\n oder \\t geschrieben",
+  "json.end": "das Ende fehlt: {wanted}",
+  "json.escape": 'nach \\ kommt eins von " \\ / b f n r t, oder u und vier Ziffern',
+  "json.lastComma": "dieses Komma ist zu viel",
+  "json.name": "hier gehört ein Name in doppelten Anführungszeichen hin",
+  "json.quotes": "Texte stehen in doppelten Anführungszeichen",
+  "json.rest": "hier darf nichts mehr folgen",
+  "json.string": "diesem Text fehlt das schließende Anführungszeichen",
+  "json.value": "das ist kein Wert",
+
   "login.expired":
     "Deine Sitzung ist zu Ende. Melde dich wieder an, dann geht es dort weiter, wo du warst.",
   "login.forgotten": "Passwort vergessen?",

@@ -1,6 +1,7 @@
 // A record while it is edited: texts as they are typed, and what they mean.
 
 import type { FieldDefinition, Row } from "$lib/api";
+import { faultIn, inWords } from "$lib/code/json";
 import { t } from "$lib/i18n/index.svelte";
 
 /** What the input of a field holds: a text, except for a boolean. */
@@ -38,11 +39,9 @@ export function meant(field: FieldDefinition, value: string | boolean | null): u
     return found;
   }
   if (field.type === "json") {
-    try {
-      return JSON.parse(value);
-    } catch (error) {
-      throw new DraftError(t("records.noJson", { why: (error as Error).message }));
-    }
+    const fault = faultIn(value);
+    if (fault) throw new DraftError(t("records.noJson", { why: inWords(value, fault) }));
+    return JSON.parse(value);
   }
   return value;
 }

@@ -1,1 +1,0 @@
-import{s as o,r}from"./ByMPJdwW.js";import{I as n}from"./DIcblw0i.js";var p=new Set(["$$slots","$$events","$$legacy"]);function l(t,e){let s=r(e,p);const a={name:"activity",size:24,node:[["path",{d:"M22 12h-2.48a2 2 0 0 0-1.93 1.46l-2.35 8.36a.25.25 0 0 1-.48 0L9.24 2.18a.25.25 0 0 0-.48 0l-2.35 8.36A2 2 0 0 1 4.49 12H2"}]]};n(t,o(()=>s,{get icon(){return a}}))}export{l as A};

@@ -1,1 +1,0 @@
-import{s as r,r as p}from"./ByMPJdwW.js";import{I as a}from"./DIcblw0i.js";var n=new Set(["$$slots","$$events","$$legacy"]);function l(s,e){let t=p(e,n);const o={name:"plus",size:24,node:[["path",{d:"M5 12h14"}],["path",{d:"M12 5v14"}]]};a(s,r(()=>t,{get icon(){return o}}))}export{l as P};

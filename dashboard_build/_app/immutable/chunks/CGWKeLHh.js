@@ -1,1 +1,0 @@
-const t=["authenticated","admin","public"],e=["string","text","integer","float","boolean","datetime","json","relation","file"],a=["create","read","update","delete"],n=["public","authenticated","owner","admin"],i=["waiting","running","completed","failed"];export{e as F,a as O,i as R,t as a,n as b};

@@ -1,1 +1,0 @@
-import{E as t,F as i,G as c,H as f}from"./DX5xxAGp.js";import{B as y}from"./ByMPJdwW.js";const l=Symbol("NaN");function h(r,e,n){c&&f();var o=new y(r),s=!t();i(()=>{var a=e();a!==a&&(a=l),s&&a!==null&&typeof a=="object"&&(a={}),o.ensure(a,n)})}export{h as k};

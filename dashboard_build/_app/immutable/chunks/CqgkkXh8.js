@@ -1,1 +1,0 @@
-import{F as v,I as y,G as o,H as f,J as l,K as m,L as p,M as i,N as T,O as A}from"./DX5xxAGp.js";import{B as N}from"./ByMPJdwW.js";function E(d,_,e){var s;o&&(s=A,f());var r=new N(d);v(()=>{var a=_()??null;if(o){var h=l(s),c=h===T,u=a!==null;if(c!==u){var t=m();p(t),r.anchor=t,i(!1),r.ensure(a,a&&(n=>e(n,a))),i(!0);return}}r.ensure(a,a&&(n=>e(n,a)))},y)}export{E as c};

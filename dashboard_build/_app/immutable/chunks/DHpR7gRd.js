@@ -1,1 +1,0 @@
-import{B as a}from"./DX5xxAGp.js";a();

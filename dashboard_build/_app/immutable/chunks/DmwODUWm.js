@@ -1,1 +1,0 @@
-import{s as r,r as o}from"./ByMPJdwW.js";import{I as p}from"./DIcblw0i.js";var n=new Set(["$$slots","$$events","$$legacy"]);function d(e,s){let a=o(s,n);const t={name:"database",size:24,node:[["ellipse",{cx:"12",cy:"5",rx:"9",ry:"3"}],["path",{d:"M3 5V19A9 3 0 0 0 21 19V5"}],["path",{d:"M3 12A9 3 0 0 0 21 12"}]]};p(e,r(()=>a,{get icon(){return t}}))}export{d as D};

@@ -1,1 +1,0 @@
-import{s as a,r as o}from"./ByMPJdwW.js";import{I as p}from"./DIcblw0i.js";var n=new Set(["$$slots","$$events","$$legacy"]);function h(e,r){let t=o(r,n);const s={name:"archive",size:24,node:[["rect",{width:"20",height:"5",x:"2",y:"3",rx:"1"}],["path",{d:"M4 8v11a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2V8"}],["path",{d:"M10 12h4"}]]};p(e,a(()=>t,{get icon(){return s}}))}export{h as A};

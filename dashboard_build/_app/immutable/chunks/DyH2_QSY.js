@@ -1,1 +1,0 @@
-import{p as r,u as t}from"./Be5IOsyT.js";const e={get error(){return r.error},get params(){return r.params},get route(){return r.route},get status(){return r.status},get url(){return r.url}},u={get current(){return t.current}},s=e,n=u;export{s as p,n as u};

@@ -1,1 +1,0 @@
-import{s as r,r as t}from"./ByMPJdwW.js";import{I as p}from"./DIcblw0i.js";var n=new Set(["$$slots","$$events","$$legacy"]);function i(e,s){let a=t(s,n);const o={name:"play",size:24,node:[["path",{d:"M5 5a2 2 0 0 1 3.008-1.728l11.997 6.998a2 2 0 0 1 .003 3.458l-12 7A2 2 0 0 1 5 19z"}]]};p(e,r(()=>a,{get icon(){return o}}))}export{i as P};

@@ -1,1 +1,0 @@
-import"./ByMPJdwW.js";import{p as r,o as i,t as p,e as m,b as u,a as f,i as c}from"./DX5xxAGp.js";import{t as d,c as l}from"./DIcblw0i.js";var _=c("<span> </span>");function v(s,t){r(t,!0);const e={waiting:"warn",running:"info",completed:"good",failed:"bad"};var a=_(),o=i(a,!0);p(n=>{l(a,1,`badge ${e[t.status]??""}`),m(o,n)},[()=>d(`run.${t.status}`)]),u(s,a),f()}export{v as S};
