@@ -1,1 +1,0 @@
-import{_ as m}from"../chunks/qkmKMPb2.js";export{m as component};
