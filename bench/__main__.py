@@ -1,4 +1,4 @@
-"""`bench/run`: starts the servers on a temporary project, measures, prints."""
+"""`bench/run`: starts the servers on a temporary project, measures them or the dashboard, prints."""
 
 from __future__ import annotations
 
@@ -16,26 +16,39 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from bench import load, measures, project, servers
+from verify.hosts.browser import browser
+from verify.outcome import Failed, NotRun
+
+from bench import load, measures, project, screens, servers
 from bench.load import Request
 from bench.measures import IDLE, Case, Sizes
 from bench.report import Report
+from bench.screen_report import ScreenReport
 from bench.servers import BenchError, Server
 
 QUICK: Final = (2, 1, 1)
 FULL: Final = (9, 6, 1)
 """Starts; rounds of load; seconds of each load. Many short rounds cancel drift better than few long."""
 
+QUICK_SCREENS: Final = (2, 2, 6)
+FULL_SCREENS: Final = (9, 10, 60)
+"""Rounds of opening a page; seconds of scrolling, each time; seconds of live updates."""
+
 
 def main() -> int:
     """Measure, print, and return the exit code."""
     options = _options()
-    starts, rounds, seconds = QUICK if options.quick else FULL
+    bak = shlex.split(options.bak)
     _allow_descriptors(2 * IDLE)
     try:
         with tempfile.TemporaryDirectory(dir=options.folder, prefix="bakend-bench-") as folder:
-            report = _measure(Path(folder), shlex.split(options.bak), starts, rounds, seconds)
-    except BenchError as error:
+            report: Report | ScreenReport
+            if options.what == "dashboard":
+                sizes = QUICK_SCREENS if options.quick else FULL_SCREENS
+                report = _measure_dashboard(Path(folder), bak, *sizes)
+            else:
+                report = _measure(Path(folder), bak, *(QUICK if options.quick else FULL))
+    except (BenchError, Failed, NotRun) as error:
         print(f"No figures: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -47,8 +60,11 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench/run", description="Measure Bakend's server.")
-    parser.add_argument("--quick", action="store_true", help="30 seconds in place of 2 minutes")
+    parser = argparse.ArgumentParser(prog="bench/run", description="Measure Bakend.")
+    parser.add_argument(
+        "what", nargs="?", choices=("server", "dashboard"), default="server", help="default: server"
+    )
+    parser.add_argument("--quick", action="store_true", help="half a minute in place of minutes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument(
         "--folder", type=Path, help="where the temporary project lies: on the disk to measure"
@@ -87,7 +103,27 @@ def _measure(folder: Path, bak: list[str], starts: int, rounds: int, seconds: in
             Sizes(server.name, before, server.memory())
             for server, before in zip((bare, hello, full), at_start, strict=True)
         ]
-    return Report(_machine(folder), started, sizes, rows)
+    generator = {
+        "load": load.tool(),
+        "connections": load.CONNECTIONS,
+        "threads": servers.THREADS,
+    }
+    return Report({**_machine(folder), **generator}, started, sizes, rows)
+
+
+def _measure_dashboard(
+    folder: Path, bak: list[str], rounds: int, seconds: int, live_s: int
+) -> ScreenReport:
+    project.make(folder / "large")
+    ours = servers.bakend(bak, folder / "large", environ=screens.ADMIN)
+    with ours.running():
+        _say(f"making {project.MANY:,} records")
+        project.fill_many(folder / "large")
+    with ours.running() as server, browser(folder / "profile") as window:
+        _say("looking at them in Chromium")
+        seen = screens.measure(window, server, rounds=rounds, seconds=seconds, live_s=live_s)
+        machine = {**_machine(folder), "browser": window.version}
+    return ScreenReport(machine, seen)
 
 
 def _cases(hello: Server, full: Server, normal: Server, some_id: str, token: str) -> list[Case]:
@@ -110,9 +146,6 @@ def _machine(folder: Path) -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()}-{platform.machine()}",
         "cores": os.cpu_count(),
-        "load": load.tool(),
-        "connections": load.CONNECTIONS,
-        "threads": servers.THREADS,
         "fsync_ms": round(_fsync_ms(folder), 2),
     }
 

@@ -159,7 +159,8 @@ def drafts() -> Iterator[event.Draft]:
     record = {"id": "rec_1", "userId": "usr_1", "visibility": "public"}
     values = {"collection": "<collection>", "record": record, "before": record, "name": "notes"}
     values |= {"user": record, "user_id": "usr_1", "session_id": "ses_1", "file": record}
-    values |= {"file_id": "fil_1", "steps": []}
+    values |= {"file_id": "fil_1", "steps": [], "message": "why"}
+    values |= {"config": "bakend.json", "changes": {}}
     values |= dict.fromkeys(("trigger", "event_type", "file_path", "event_id"), "x")
     values |= dict.fromkeys(("schedule", "run_id"), "x")
     makers: list[Callable[..., event.Draft]] = [

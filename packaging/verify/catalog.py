@@ -35,6 +35,7 @@ SUBJECTS: Final = (
     "proxy",
     "programs",
     "browser",
+    "dashboard",
 )
 
 Run = Callable[[Lab], str]

@@ -27,6 +27,7 @@ from bakend.audit import Audit
 from bakend.auth.parts import build
 from bakend.auth.passwords import Passwords
 from bakend.backups import swapping
+from bakend.backups.replacement import Replacement
 from bakend.clock import Clock
 from bakend.collections.catalog import Catalog
 from bakend.collections.editor import CollectionEditor
@@ -48,7 +49,7 @@ from bakend.realtime.front import Realtime
 from bakend.realtime.parts import Parts as RealtimeParts
 from bakend.records.store import RecordStore
 from bakend.server.serve import Server, Supervisor
-from bakend.settings import Settings
+from bakend.settings import Configured, Settings
 from bakend.storage.blobs import Blobs
 from bakend.storage.files import FileStore
 from bakend.upkeep import Upkeep
@@ -85,8 +86,9 @@ class App:
         first_admin: str | None = None,
         passwords: Passwords | None = None,
         recent_lines: Recent = none_kept,
-        show_settings: Callable[[], Mapping[str, object]] = dict,
+        configured: Configured | None = None,
         secrets: Mapping[str, str] = MappingProxyType({}),
+        replacement: Replacement | None = None,
     ) -> None:
         """Build every part; nothing is opened or started yet.
 
@@ -98,12 +100,14 @@ class App:
             first_admin: Address that becomes an administrator by registering, while there is none.
             passwords: Hashes passwords in a cheaper way, in tests.
             recent_lines: Returns the last lines of the log, for administrators.
-            show_settings: Returns what is configured, as administrators may see it.
+            configured: What is configured, for administrators, who may change some of it.
             secrets: The environment, as functions and jobs may ask for it.
+            replacement: Takes the backup that is to be restored once this has ended; None where
+                nobody would do it.
         """
         self._settings = settings
         self._recent_lines = recent_lines
-        self._show_settings = show_settings
+        self._configured = configured
         self._secrets = secrets
         self.event_log = EventLog(
             clock=clock,
@@ -150,7 +154,10 @@ class App:
             project=project,
             config=config or project / "bakend.json",
             settings=settings,
+            configured=configured,
             clock=clock,
+            replacement=replacement,
+            end=self.stop,
         )
         self.files = FileStore(
             self.database,
@@ -280,7 +287,7 @@ class App:
                 event_log=self.event_log,
                 audit=self.audit,
                 programs=self.programs,
-                backups=self.upkeep.keeper,
+                upkeep=self.upkeep,
                 editor=self._editor,
                 file_words=self.collection_files.words,
                 recent_lines=self._recent_lines,
@@ -430,6 +437,11 @@ class App:
                 self._packages.put_on_path()
                 self.records.hooks = self._programs.before
             return self._programs
+
+    def _show_settings(self) -> Mapping[str, object]:
+        from bakend.settings.show import shown  # only when an administrator asks
+
+        return {} if self._configured is None else shown(self._configured.loaded)
 
     def _refuse(self, error: BakendError, status: int) -> tuple[int, Headers, bytes]:
         self._metrics.refused(status)

@@ -255,6 +255,11 @@ def _detail(event: Event) -> dict[str, Any]:
         detail = {"sessionId": payload.get("sessionId")}
     elif event.type == "system.collection.updated":
         detail = {"steps": [step["text"] for step in payload.get("steps", ())]}
+    elif event.type == "system.settings.updated":
+        changes = payload.get("changes", ())
+        detail = {"changes": [f"{each['key']}: {each['from']} → {each['to']}" for each in changes]}
+    elif event.type == "system.backup.restore_failed":
+        detail = _some_of(payload, "message")
     elif event.type == "storage.uploaded":
         detail = _some_of(payload, "filename", "visibility")
     elif event.type == "storage.deleted":

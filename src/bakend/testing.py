@@ -26,8 +26,7 @@ from bakend.auth.user import User
 from bakend.clock import Clock, SystemClock
 from bakend.events.event import OPERATOR, Event
 from bakend.logs import Recent, none_kept
-from bakend.settings import Loaded, Secret, Settings
-from bakend.settings.show import shown
+from bakend.settings import Configured, Loaded, Secret, Settings
 from bakend.settings.table import TABLE
 from bakend.structs import Struct
 
@@ -199,7 +198,7 @@ def temporary_project(
             first_admin=first_admin,
             passwords=Passwords(CHEAP),
             recent_lines=recent_lines,
-            show_settings=lambda: _shown(configured, folder),
+            configured=Configured(_loaded(configured, folder)),
             secrets=secrets,
         )
         try:
@@ -212,17 +211,15 @@ def temporary_project(
             app.close()
 
 
-def _shown(settings: Settings, folder: Path) -> Mapping[str, object]:
-    return shown(
-        Loaded(
-            settings=settings,
-            project=folder,
-            config=folder / "bakend.json",
-            sources={line.key: "default" for line in TABLE.values()},
-            warnings=(),
-            admin_email=None,
-            admin_password=None,
-            is_production=False,
-            is_missing=False,
-        )
+def _loaded(settings: Settings, folder: Path) -> Loaded:
+    return Loaded(
+        settings=settings,
+        project=folder,
+        config=folder / "bakend.json",
+        sources={line.key: "default" for line in TABLE.values()},
+        warnings=(),
+        admin_email=None,
+        admin_password=None,
+        is_production=False,
+        is_missing=False,
     )

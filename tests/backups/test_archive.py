@@ -86,7 +86,7 @@ def test_every_tar_unpacks_it(tmp_path: Path) -> None:
 
 def test_any_changed_byte_is_noticed() -> None:
     """Wherever it is: in a member, in a head, in what gzip itself does not check, in the seal."""
-    archive = packed({"a.txt": b"hello" * 50, "noise": random.Random(1).randbytes(700)})
+    archive = packed({"a.txt": b"hello" * 50, "noise": random.Random(1).randbytes(200)})
     for place in range(len(archive)):
         for change in (1, 0x80):
             changed = bytearray(archive)

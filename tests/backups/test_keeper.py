@@ -175,3 +175,27 @@ def test_a_schedule_that_makes_no_sense_is_told() -> None:
         pytest.raises(SettingsError, match=r"backup\.schedule"),
     ):
         project.app.upkeep.keeper()
+
+
+def test_another_schedule_is_followed_from_now_on(project: TestProject, clock: FakeClock) -> None:
+    """What it would have made before is not missed, and fewer stay if it says so."""
+    keeper = keeper_of(project, clock)
+    for _ in range(3):
+        clock.advance(3600)
+        keeper.look()
+    assert times(keeper) == ["15:30", "14:30", "13:30"]
+
+    keeper.follow(None, keep=3)
+    assert keeper.next_at() is None
+    clock.advance(24 * 3600)
+    keeper.look()
+    keeper.follow(hourly, keep=1)
+    try:
+        at = keeper.next_at()
+        keeper.look()
+        assert times(keeper) == ["15:30", "14:30", "13:30"]
+        assert at == datetime(2026, 11, 26, 16, 0, tzinfo=UTC)
+        clock.advance(1800)
+        wait_until(lambda: times(keeper) == ["16:00"], 30, what="its own thread makes it")
+    finally:
+        keeper.stop()

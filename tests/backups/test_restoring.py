@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import random
 import sqlite3
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -297,10 +298,6 @@ def renames(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     monkeypatch.undo()
 
 
-def _killed(self: Restoring) -> None:
-    """Clean up nothing."""
-
-
 @pytest.mark.parametrize("at", range(1, 13))
 def test_one_that_is_killed_is_brought_to_its_end(
     archive: Path, home: Path, renames: dict[str, Any], at: int
@@ -312,14 +309,10 @@ def test_one_that_is_killed_is_brought_to_its_end(
         pass
 
     renames["error"] = Killed
-    cleaned = Restoring._unstage
     try:
-        Restoring._unstage = _killed  # type: ignore[method-assign]
         restore(archive, home)
     except Killed:
         assert swapping.list_of(home / "bakend.db").exists()
-    finally:
-        Restoring._unstage = cleaned  # type: ignore[method-assign]
 
     with temporary_project(folder=home) as project:
         assert [each["name"] for each in project.client.get("/api/lists").get_json()["items"]] == [
@@ -485,3 +478,22 @@ def test_a_bomb_is_not_even_begun(tmp_path: Path) -> None:
             use(tmp_path / "a.tar.gz")
 
     assert state(tmp_path) == before
+
+
+def stops_at(look: int) -> Callable[[], bool]:
+    """Return what says at the look of that number that it is to stop."""
+    looks = itertools.count(1)
+    return lambda: next(looks) >= look
+
+
+def test_one_that_is_stopped_changes_nothing(archive: Path, home: Path) -> None:
+    """At whichever look, the last one of which is just before the old is touched."""
+    before = state(home)
+    for look in itertools.count(1):
+        try:
+            restore(archive, home, is_stopped=stops_at(look))
+        except BackupError:
+            assert state(home) == before
+        else:
+            break
+    assert look > 3

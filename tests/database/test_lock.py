@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,32 @@ def test_many_use_it_at_once(tmp_path: Path) -> None:
     one, other = locks(tmp_path)
     one.share()
     other.share()
+    one.release()
+    other.release()
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux says who holds a lock")
+def test_others_are_known_where_the_system_says_so(tmp_path: Path) -> None:
+    """Before anybody has to give up what he does for them; our own do not count."""
+    one, other = locks(tmp_path)
+    assert not one.is_shared_with_others()
+    one.share()
+    other.share()
+    assert not one.is_shared_with_others()
+    holds = (
+        f"import fcntl; file = open({str(one.path)!r}); fcntl.flock(file, fcntl.LOCK_SH); "
+        "print(flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holds],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert one.is_shared_with_others()
+        process.communicate(b"\n")
+    assert not one.is_shared_with_others()
     one.release()
     other.release()
 

@@ -124,6 +124,7 @@ def _assert_files_are_whole(project: Path) -> None:
         assert hashlib.sha256(on_disk[file_id]).hexdigest() == sha256
 
 
+@pytest.mark.slow  # a proof by repetition; each step of it has a test of its own
 @pytest.mark.timeout(120 + 60 * ROUNDS)
 def test_a_backup_under_load_is_restored_whole(tmp_path: Path) -> None:
     """Each time: the restored server starts, has all that was acknowledged, and each file is whole.
@@ -386,6 +387,7 @@ def test_killed_restores_are_whole_or_not_there(tmp_path: Path) -> None:
     assert {"old", "new"} == set(seen)
 
 
+@pytest.mark.slow  # a dozen processes, one after the other
 def test_the_guide_works_as_written(tmp_path: Path) -> None:
     """Each command of the guide, one after the other."""
     project = make_project(tmp_path / "project", [NOTES])

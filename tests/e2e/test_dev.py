@@ -224,7 +224,7 @@ def test_what_administrators_change_is_written_back(tmp_path: Path) -> None:
             answer = client.request("PUT", "/api/admin/collections/lists", wanted, headers)
             assert (answer.status, answer.json["status"]) == (200, "synced")
             assert json.loads(path.read_text()) == wanted
-        CLOCK.pause(6 * LOOK_EVERY_S * SLOWNESS)
+        CLOCK.pause(3 * LOOK_EVERY_S * SLOWNESS)
         answer = client.request("GET", "/api/admin/collections/lists", headers=headers)
         assert len(answer.json["definition"]["fields"]) == len(LISTS["fields"]) + 4
         assert server.log.count("Wrote ") == 4  # the first changed nothing

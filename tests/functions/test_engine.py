@@ -17,7 +17,8 @@ from bakend.functions.attempts import Ended
 from bakend.functions.engine import CRASHES_MAX
 from bakend.functions.places import READER
 from bakend.testing import FakeClock, TestProject, temporary_project
-from bakend.usercode.runs import KEPT, Run
+from bakend.usercode import runs as kept_runs
+from bakend.usercode.runs import Run
 from bakend.usercode.workers import Outcome
 
 NOTE_ALL = NOTE.replace('on_create("posts")', 'on_event("posts.*")').replace(
@@ -277,8 +278,12 @@ def test_places_move_without_events_for_a_function(project: TestProject) -> None
     assert {name: seq + 120 for name, seq in before.items()} == kept(project)
 
 
-def test_failures_are_kept_beside_successes(project: TestProject, clock: FakeClock) -> None:
+def test_failures_are_kept_beside_successes(
+    project: TestProject, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However many of either there are."""
+    kept = 20
+    monkeypatch.setattr(kept_runs, "KEPT", kept)
     text = """
 from bakend import on_create
 once = set()
@@ -290,18 +295,18 @@ def fail(ctx):
         raise ValueError("stopped")
 """
     use(project, text.replace("{attempts}", "1"))
-    post(project, *(["always"] * (KEPT + 2)))
+    post(project, *(["always"] * (kept + 2)))
     project.run_pending()
-    assert [run.status for run in runs(project, limit=1_000)] == ["failed"] * KEPT
+    assert [run.status for run in runs(project, limit=1_000)] == ["failed"] * kept
 
     use(project, text.replace("{attempts}", "2"))
-    post(project, *(["once"] * (KEPT + 2)))
+    post(project, *(["once"] * (kept + 2)))
     project.run_pending()
     clock.advance(1)
     project.run_pending()
     assert Counter(run.status for run in runs(project, limit=1_000)) == {
-        "failed": KEPT,
-        "completed": KEPT,
+        "failed": kept,
+        "completed": kept,
     }
 
 

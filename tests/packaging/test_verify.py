@@ -36,6 +36,7 @@ roots = module("hosts.roots")
 host = module("hosts.host")
 snapshot = module("hosts.snapshot")
 load = module("hosts.load")
+traffic = module("hosts.traffic")
 damage = module("checks.damage")
 
 PASSED, FAILED, NOT_RUN = outcome.Verdict.PASSED, outcome.Verdict.FAILED, outcome.Verdict.NOT_RUN
@@ -294,3 +295,33 @@ def test_a_member_that_is_not_there_fails_the_check(file: Path) -> None:
     """A check that would have changed nothing does not pass."""
     with pytest.raises(outcome.Failed):
         damage.flip(file, zipfile.ZIP_STORED, "nothing.pyc")
+
+
+# What a browser tells
+
+
+def test_what_was_sent_is_counted_by_request() -> None:
+    """Whole answers and their bodies, refusals, what got no answer; not what the browser has in itself."""
+
+    def event(method: str, key: str, **about: Any) -> dict[str, Any]:
+        return {"method": f"Network.{method}", "params": {"requestId": key, **about}}
+
+    events = [
+        event("requestWillBeSent", "1", request={"url": "http://host/a.js"}),
+        event("requestWillBeSent", "2", request={"url": "http://host/b"}),
+        event("requestWillBeSent", "3", request={"url": "data:,x"}),
+        event("responseReceived", "1", response={"mimeType": "text/javascript", "status": 200}),
+        event("dataReceived", "1", encodedDataLength=70),
+        event("dataReceived", "1", encodedDataLength=30),
+        event("dataReceived", "of before", encodedDataLength=30),
+        event("responseReceived", "2", response={"mimeType": "text/html", "status": 404}),
+        event("loadingFinished", "1", encodedDataLength=150),
+        event("requestWillBeSent", "4", request={"url": "http://host/c"}),
+        event("loadingFailed", "4", errorText="net::ERR_FAILED"),
+    ]
+
+    script, refused, failed = traffic.transfers(events)
+
+    assert (script.is_script, script.body, script.size, script.fault) == (True, 100, 150, "")
+    assert (refused.is_script, refused.fault) == (False, "404")
+    assert (failed.address, failed.fault) == ("http://host/c", "net::ERR_FAILED")

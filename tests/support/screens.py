@@ -49,9 +49,10 @@ THINGS: Final[dict[str, Any]] = {
 class Screen:
     """A window, a server, and somebody who looks at it."""
 
-    def __init__(self, window: Browser, server: ServerProcess) -> None:
+    def __init__(self, window: Browser, server: ServerProcess, project: Path) -> None:
         self.window = window
         self.server = server
+        self.project = project
 
     def open(self, path: str = "") -> None:
         """Go to a page of the dashboard."""
@@ -109,7 +110,7 @@ def started(
     with running_server(project, environ=environ) as server:
         window.look(*DESKTOP)
         window.console()  # what others have left
-        yield Screen(window, server)
+        yield Screen(window, server, project)
         window.open("about:blank")
 
 

@@ -72,6 +72,18 @@ def test_what_takes_long_shows_that_it_lives(tmp_path: Path) -> None:
         told.is_through()
 
 
+def test_what_takes_long_feeds_the_watchdog(tmp_path: Path) -> None:
+    """Twice in its time, however short that is: it is the only sign of life then."""
+    clock = FakeClock()
+    with manager(tmp_path / "n") as systemd:
+        told = Notifier({"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "4000000"}, clock)
+        told.takes_long()
+        for count in (1, 2, 3):
+            systemd.wait_for("WATCHDOG=1", count=count)
+            clock.advance(2.0)
+        told.is_through()
+
+
 @pytest.mark.parametrize("address", ["", "/nowhere/at/all", "vsock:2:1", "relative"])
 def test_nobody_there_is_no_failure(address: str, caplog: pytest.LogCaptureFixture) -> None:
     """The server serves on; what could not be told is in the log."""

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from verify.catalog import full, quick
 from verify.checks.bare import use
@@ -236,6 +236,50 @@ def stop(lab: Lab) -> str:
         stored = count_notes(service.host, PROJECT)
         expect(stored == clients.created, f"{clients.created} acknowledged, {stored} stored")
     return f"after {took_s:.2f} s, {stored} records"
+
+
+@full
+def restore_by_http(lab: Lab) -> str:
+    """A restore that an administrator asks for is no end to systemd: same process, old records, no kill."""
+    admin = {"email": "ada@example.com", "password": "correct horse battery"}
+    with _installed(lab) as service:
+        (script,) = guide("## Restarts that refuse nobody")
+        service.drop_in(
+            f"{WATCHDOG}\nEnvironment=BAKEND_ADMIN_EMAIL={admin['email']}\n"
+            f'Environment="BAKEND_ADMIN_PASSWORD={admin["password"]}"'
+        )
+        service.shell(script.replace("8080", f"127.0.0.1:{service.port}"))
+        service.systemctl("restart", "bakend")
+        service.wait_well()
+        before = service.pid
+        want(service.port, "POST", "/api/notes", 201, {"text": "before"})
+        token = want(service.port, "POST", "/api/auth/login", 200, admin).json["token"]
+        headers = {"Authorization": f"Bearer {token}"}
+
+        def backups() -> Any:
+            return ask(service.port, "GET", "/api/admin/backups", headers=headers).json
+
+        name = ask(service.port, "POST", "/api/admin/backups", headers=headers).json["name"]
+        wait_until(lambda: backups()["running"] is None, 60, "the backup")
+        for number in range(RESTARTS):
+            want(service.port, "POST", "/api/notes", 201, {"text": f"after {number}"})
+            path = f"/api/admin/backups/{name}/restore"
+            answer = ask(service.port, "POST", path, headers=headers)
+            expect(answer.status == 202, f"{answer.status}: {answer.body[:200]!r}")
+            # The session is in the backup; who asks meanwhile waits in the queue of the socket.
+            wait_until(lambda: backups()["restore"] is not None, 60, "the server is back")
+            outcome = backups()["restore"]
+            expect(outcome["ok"], f"{outcome}")
+            notes = want(service.port, "GET", "/api/notes", 200).json["items"]
+            expect([each["text"] for each in notes] == ["before"], f"{notes}")
+        began = time.monotonic()
+        wait_until(lambda: time.monotonic() - began > 9, 60, "time for two watchdogs")
+        seen = service.pid, service.show("NRestarts"), service.show("ActiveState")
+        expect(seen == (before, "0", "active"), f"{seen}: {service.journal()}")
+        expect(service.show("StatusText").startswith("Serving on"), service.show("StatusText"))
+        service.systemctl("stop", "bakend.socket", "bakend.service")
+        expect(service.show("Result") == "success", service.show("Result"))
+    return f"{RESTARTS} restores in process {before}, with a watchdog of 4 s"
 
 
 @full

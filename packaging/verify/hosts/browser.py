@@ -7,13 +7,14 @@ import contextlib
 import http.client
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from verify.hosts.debian import tools
 from verify.hosts.http import free_port
 from verify.hosts.server import wait_until
+from verify.hosts.traffic import Transfer, transfers
 from verify.outcome import Failed
 
 OPTIONS: Final = (
@@ -53,10 +54,10 @@ _ELEMENT: Final = "element-6066-11e4-a52e-4f735466cecf"
 class Browser:
     """One window."""
 
-    def __init__(self, port: int, profile: Path) -> None:
+    def __init__(self, port: int, profile: Path, *, keeps_traffic: bool = False) -> None:
         self._port = port
         options = {"args": [*OPTIONS, f"--user-data-dir={profile}"]}
-        logs = {"browser": "ALL"}
+        logs = {"browser": "ALL", **({"performance": "ALL"} if keeps_traffic else {})}
         wanted = {
             "browserName": "chrome",
             "timeouts": {"implicit": WAIT_MS},
@@ -65,6 +66,7 @@ class Browser:
         }
         answer = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self._session = f"/session/{answer['sessionId']}"
+        self.version = str(answer["capabilities"]["browserVersion"])
 
     def open(self, address: str) -> None:
         """Go to an address."""
@@ -184,23 +186,42 @@ class Browser:
 
     def wait_for(self, text: str) -> None:
         """Wait until a text can be seen."""
-        try:
-            wait_until(lambda: text in self.text(), PATIENCE_S, f"{text!r} on the page")
-        except Failed as failed:
-            raise Failed(f"{failed}: {' '.join(self.text().split())[:300]}") from None
+        self._wait(lambda: text in self.text(), f"{text!r} on the page")
+
+    def wait_until_gone(self, text: str) -> None:
+        """Wait until a text can be seen no more."""
+        self._wait(lambda: text not in self.text(), f"the page without {text!r}")
 
     def console(self) -> list[str]:
         """Return what the page and the browser had to complain about since the last call."""
-        entries = self._ask("POST", f"{self._session}/se/log", {"type": "browser"})
-        return [str(entry["message"]) for entry in entries]
+        return [str(entry["message"]) for entry in self._log("browser")]
+
+    def traffic(self) -> list[Transfer]:
+        """Return what was asked and answered since the last call; only of a browser that keeps it."""
+        return transfers(
+            json.loads(entry["message"])["message"] for entry in self._log("performance")
+        )
 
     def close(self) -> None:
         """Close the window."""
         self._ask("DELETE", self._session)
 
-    def _tell(self, command: str, values: object) -> None:
-        """Use the browser's own protocol, for what the W3C's has not."""
-        self._ask("POST", f"{self._session}/goog/cdp/execute", {"cmd": command, "params": values})
+    def tell(self, command: str, **values: object) -> Any:
+        """Use the browser's own protocol, for what the W3C's has not; return its answer."""
+        return self._tell(command, values)
+
+    def _wait(self, condition: Callable[[], bool], what: str) -> None:
+        try:
+            wait_until(condition, PATIENCE_S, what)
+        except Failed as failed:
+            raise Failed(f"{failed}: {' '.join(self.text().split())[:300]}") from None
+
+    def _log(self, kind: str) -> Any:
+        return self._ask("POST", f"{self._session}/se/log", {"type": kind})
+
+    def _tell(self, command: str, values: object) -> Any:
+        content = {"cmd": command, "params": values}
+        return self._ask("POST", f"{self._session}/goog/cdp/execute", content)
 
     def _middle(self, selector: str) -> tuple[int, int]:
         """Return where something is in the window."""
@@ -232,8 +253,12 @@ class Browser:
 
 
 @contextlib.contextmanager
-def browser(profile: Path) -> Iterator[Browser]:
+def browser(profile: Path, *, keeps_traffic: bool = False) -> Iterator[Browser]:
     """Start a browser with a new profile, and end it.
+
+    Args:
+        profile: A folder for it.
+        keeps_traffic: Whether `traffic()` is asked for; what is kept takes memory.
 
     Raises:
         NotRun: There is none, and none can be installed.
@@ -247,7 +272,7 @@ def browser(profile: Path) -> Iterator[Browser]:
     ) as driver:
         try:
             wait_until(lambda: _listens(port), START_S, "the browser's driver")
-            window = Browser(port, profile)
+            window = Browser(port, profile, keeps_traffic=keeps_traffic)
             try:
                 yield window
             finally:

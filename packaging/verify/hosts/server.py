@@ -103,6 +103,11 @@ class Server:
         except Failed as failed:
             raise Failed(f"{failed}; {self.tail}") from None
 
+    def kill(self) -> None:
+        """End it as a power cut would, and wait until it is gone."""
+        os.kill(self.server_pid, signal.SIGKILL)
+        self.process.wait(STOP_S)
+
     def stop(self, pid: int | None = None) -> None:
         """Send SIGTERM and expect exit code 0.
 
@@ -132,6 +137,7 @@ def started(
     bak: str | None = None,
     environ: Mapping[str, str] | None = None,
     chroot: Sequence[str] = (),
+    port: int | None = None,
 ) -> Iterator[Server]:
     """Start a server and don't wait for it; what is left of it at the end of the block is killed.
 
@@ -139,8 +145,9 @@ def started(
         config: The project's config file, as seen inside.
         words: What stands before the file: setpriv, unshare.
         bak: Another file than the installed one, as seen inside.
+        port: A free one, if none is given.
     """
-    port = free_port()
+    port = free_port() if port is None else port
     serve = (command, "--config", config, "--host", "127.0.0.1", "--port", str(port))
     with tempfile.TemporaryFile() as output:
         process = host.start(

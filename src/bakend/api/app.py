@@ -59,9 +59,9 @@ from bakend.paths import normal_path
 from bakend.records.store import RecordStore
 from bakend.storage.files import FileStore
 from bakend.structs import Struct
+from bakend.upkeep import Upkeep
 
 if TYPE_CHECKING:
-    from bakend.backups.keeper import BackupKeeper
     from bakend.programs import Programs
 
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -102,8 +102,7 @@ class Parts(Struct, kw_only=True):
     file_words: admin_collections.FileWords
     programs: Callable[[], Programs]
     """Returns the functions, routes and jobs; most projects have none, and never ask."""
-    backups: Callable[[], BackupKeeper]
-    """Returns who keeps the backups; made when it is first asked for."""
+    upkeep: Upkeep
     recent_lines: Recent
     looks: health.Looks
     metrics: Metrics
@@ -178,7 +177,7 @@ def _administration(parts: Parts, traffic: Traffic) -> Blueprint:
     admin_storage.add_routes(blueprint, parts.files, parts.records)
     admin_functions.add_routes(blueprint, parts.programs)
     admin_jobs.add_routes(blueprint, parts.programs)
-    admin_backups.add_routes(blueprint, parts.backups)
+    admin_backups.add_routes(blueprint, parts.upkeep, json_depth=parts.json_depth)
     admin_users.add_routes(blueprint, parts.accounts, json_depth=parts.json_depth)
     return blueprint
 

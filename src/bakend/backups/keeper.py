@@ -90,6 +90,8 @@ class BackupKeeper:
         self._next_after = next_after
         self._begun = clock.now()
         self._not_before = self._begun
+        self._since: datetime | None = None
+        """When the schedule was changed: what it would have made before is not missed."""
         self._lock = threading.Lock()
         self._verifying = threading.Lock()
         self._wish: Wish | None = None
@@ -105,6 +107,27 @@ class BackupKeeper:
         if self._next_after is not None:
             with self._lock:
                 self._require_thread()
+
+    def follow(self, next_after: After | None, *, keep: int) -> None:
+        """Follow another schedule from now on.
+
+        Args:
+            next_after: The schedule, None for none.
+            keep: How many scheduled ones stay, from the next one on.
+        """
+        with self._lock:
+            self._next_after, self._keep = next_after, keep
+            self._since = self._clock.now()
+            if next_after is not None:
+                self._require_thread()
+            self._woken.set()
+
+    def next_at(self) -> datetime | None:
+        """Return when the next scheduled one is made, None for never."""
+        next_after = self._next_after
+        if next_after is None:
+            return None
+        return max(next_after(self._last()), self._not_before, self._clock.now())
 
     def stop(self) -> None:
         """End; a backup that is being made is given up, and nothing of it stays."""
@@ -202,11 +225,16 @@ class BackupKeeper:
             self._woken.clear()
 
     def _is_due(self) -> bool:
-        if self._next_after is None or self._clock.now() < self._not_before:
+        next_after = self._next_after  # another one may be followed in the next moment
+        if next_after is None or self._clock.now() < self._not_before:
             return False
+        return next_after(self._last()) <= self._clock.now()
+
+    def _last(self) -> datetime:
+        """Return from when on the schedule counts: the newest scheduled one, or what came after it."""
         moments = [names.moment_of(each.name) for each in self.entries() if each.is_scheduled]
         last = max((moment for moment in moments if moment is not None), default=self._begun)
-        return self._next_after(last) <= self._clock.now()
+        return last if self._since is None else max(last, self._since)
 
     def _make_scheduled(self) -> None:
         name = names.new_name("scheduled", self._clock.now())

@@ -13,7 +13,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from bakend.backups import manifest, names
 from bakend.backups.archive import Entry
 from bakend.backups.manifest import Manifest
 from bakend.backups.owner import give_away
-from bakend.backups.swapping import Move, finish, swap
+from bakend.backups.swapping import Move, finish, is_interrupted, swap
 from bakend.backups.verifying import Progress, check_database, peek, quiet, unpack, walk
 from bakend.clock import Clock
 from bakend.database import copies
@@ -29,7 +29,7 @@ from bakend.database.connection import Database
 from bakend.database.lock import UseLock
 from bakend.database.migrations import migrate
 from bakend.errors import BackupError, BakendError, ConflictError, StorageFullError
-from bakend.events.event import OPERATOR, backup_handled
+from bakend.events.event import OPERATOR, Actor, backup_handled
 from bakend.events.log import EventLog
 from bakend.settings.sources import read_config
 from bakend.storage.failures import disk_errors
@@ -76,7 +76,9 @@ def place_in(folder: Path) -> Place:
 class Restoring:
     """One restore. Thread: one."""
 
-    def __init__(self, place: Place, *, clock: Clock, is_new: bool = False) -> None:
+    def __init__(
+        self, place: Place, *, clock: Clock, is_new: bool = False, actor: Actor = OPERATOR
+    ) -> None:
         """Say where to.
 
         Args:
@@ -84,17 +86,25 @@ class Restoring:
             clock: Where time comes from.
             is_new: Whether the place is a new folder, in which the paths of the config file do not
                 hold.
+            actor: Who restores.
         """
         self._place = place
         self._clock = clock
         self._is_new = is_new
+        self._actor = actor
         self._database = place.database.with_name(f".{place.database.name}.restoring")
         self._files = place.storage / "restoring"
         self._own = place.project / ".restoring"
         self._stored: dict[str, str] = {}
 
     def run(
-        self, archive: Path, *, replaces: bool, data_only: bool = False, progress: Progress = quiet
+        self,
+        archive: Path,
+        *,
+        replaces: bool,
+        data_only: bool = False,
+        progress: Progress = quiet,
+        is_stopped: Callable[[], bool] = lambda: False,
     ) -> Restored:
         """Restore an archive.
 
@@ -103,9 +113,10 @@ class Restoring:
             replaces: Whether what is there may be replaced.
             data_only: Leave the project's own files: definitions, functions, jobs.
             progress: Called now and then.
+            is_stopped: Asked now and then, before anything is replaced; True ends it.
 
         Raises:
-            BackupError: The archive is not whole, or no backup; nothing was changed.
+            BackupError: The archive is not whole, or no backup, or it was stopped; nothing was changed.
             ConflictError: There is a project, and it may not be replaced.
             DatabaseBusyError: Somebody uses the project.
             StorageFullError: There is no room; nothing was changed.
@@ -120,15 +131,18 @@ class Restoring:
             finish(place.database)
             if not replaces:
                 self._require_nothing_there()
-            self._require_space(archive)
+            self.require_room(archive)
             with self._staged():
-                told = self._unpack(archive, data_only=data_only, progress=progress)
+                told = self._unpack(
+                    archive, data_only=data_only, progress=progress, is_stopped=is_stopped
+                )
                 check_database(self._database, self._stored, told)
                 self._prepare(archive.name)
                 with disk_errors():
                     for path in (self._database, self._files, self._own):
                         give_away(path, place.project)
                     os.sync()  # thousands of files at once, rather than one after the other
+                _go_on(is_stopped)
                 kept = self._swap(with_own=told is not None and not data_only)
             found = copies.problems(place.database, deep=False)
             if found:
@@ -156,7 +170,13 @@ class Restoring:
                 hint="name a new folder, or restore without --to in the project's own",
             )
 
-    def _require_space(self, archive: Path) -> None:
+    def require_room(self, archive: Path) -> None:
+        """Refuse what would fill the disk.
+
+        Raises:
+            StorageFullError: It would.
+            BackupError: The archive cannot be read.
+        """
         told = peek(archive)
         needed = archive.stat().st_size if told is None else told.total_bytes
         with disk_errors():
@@ -178,7 +198,9 @@ class Restoring:
         try:
             yield
         finally:
-            self._unstage()
+            # Who comes next ends an interrupted swap, and needs what it was to put in place.
+            if not is_interrupted(self._place.database):
+                self._unstage()
 
     def _unstage(self) -> None:
         for folder in (self._files, self._own):
@@ -186,8 +208,16 @@ class Restoring:
         for suffix in ("", "-wal", "-shm", "-journal"):
             self._database.with_name(self._database.name + suffix).unlink(missing_ok=True)
 
-    def _unpack(self, archive: Path, *, data_only: bool, progress: Progress) -> Manifest | None:
+    def _unpack(
+        self,
+        archive: Path,
+        *,
+        data_only: bool,
+        progress: Progress,
+        is_stopped: Callable[[], bool],
+    ) -> Manifest | None:
         def take(name: str, entry: Entry) -> None:
+            _go_on(is_stopped)
             if name == manifest.DATABASE:
                 unpack(entry, self._database)
             elif name.startswith(manifest.FILES):
@@ -210,7 +240,7 @@ class Restoring:
         database.open()
         try:
             migrate(database, report=lambda _text: None, copies_to=None)
-            with database.write(actor=OPERATOR) as tx:
+            with database.write(actor=self._actor) as tx:
                 end = log.end(tx)
                 if last is not None and last >= end:
                     log.leap(tx, last)
@@ -285,6 +315,11 @@ class Restoring:
             path.unlink(missing_ok=True)
             path.write_text(f"{json.dumps(root, indent=2, ensure_ascii=False)}\n", "utf-8")
         return path
+
+
+def _go_on(is_stopped: Callable[[], bool]) -> None:
+    if is_stopped():
+        raise BackupError("The restore was stopped, and nothing was changed")
 
 
 def _has_content(path: Path) -> bool:

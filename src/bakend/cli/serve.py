@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,12 @@ import click
 
 from bakend import executable, logs
 from bakend.app import App
+from bakend.backups.replacement import Outcome, Replacement, RestoreWish
 from bakend.cli.init import scaffold
 from bakend.cli.project import Project, config_option
 from bakend.clock import Clock, SystemClock
 from bakend.errors import InvalidInputError, SettingsError
-from bakend.settings import Loaded, Mode, ensure_secret
+from bakend.settings import Configured, Loaded, Mode, ensure_secret
 from bakend.version import VERSION
 
 if TYPE_CHECKING:
@@ -75,38 +76,63 @@ def _serve(project: Project, mode: Mode, flags: Mapping[str, object]) -> int:
     try:
         _say_what_is_odd(loaded)
         service = _service(project, clock)
-        if settings.auth_jwt_secret is None:
-            settings = settings.replaced(auth_jwt_secret=ensure_secret(loaded.project))
-        app = App(
-            settings,
-            loaded.project,
-            clock=clock,
-            config=loaded.config,
-            first_admin=loaded.admin_email,
-            recent_lines=log.recent,
-            secrets=loaded.variables,
-            show_settings=lambda: _shown(loaded),
-        )
-        stopper.app = app
-        try:
-            if service is None:
-                app.open()
-            else:
-                service.open(app)
-            _make_named_admin(app, loaded)
-            if service is None:
-                addresses = app.listen(develops=mode == "dev")
-            else:
-                addresses = service.listen(app, develops=mode == "dev", configured=settings.port)
-            _banner(addresses)
-            _offer_setup(app, addresses, has_page=settings.dashboard_enabled)
-            app.serve()
-            _log.info("Stopped")
-        finally:
-            app.close()
+        secret = settings.auth_jwt_secret or ensure_secret(loaded.project)
+        configured, replacement = Configured(loaded), Replacement()
+        while not stopper.is_asked():
+            app = App(
+                configured.loaded.settings.replaced(auth_jwt_secret=secret),
+                loaded.project,
+                clock=clock,
+                config=loaded.config,
+                first_admin=loaded.admin_email,
+                recent_lines=log.recent,
+                secrets=loaded.variables,
+                configured=configured,
+                replacement=replacement,
+            )
+            with stopper.stopping(app):
+                _serve_once(app, loaded, service, replacement, develops=mode == "dev")
+                if replacement.wish is None or stopper.is_asked():
+                    break
+                replacement.done(_restored(app, replacement.wish, clock, stopper))
     finally:
         log.close()
     return 0
+
+
+def _serve_once(
+    app: App,
+    loaded: Loaded,
+    service: Service | None,
+    replacement: Replacement,
+    *,
+    develops: bool,
+) -> None:
+    """Open everything, serve until the stop, and close it."""
+    try:
+        if service is None:
+            app.open()
+        else:
+            service.open(app)
+        _make_named_admin(app, loaded)
+        if service is None:
+            addresses = app.listen(develops=develops)
+        else:
+            addresses = service.listen(
+                app, develops=develops, configured=loaded.settings.port, replacement=replacement
+            )
+        _banner(addresses)
+        _offer_setup(app, addresses, has_page=loaded.settings.dashboard_enabled)
+        app.serve()
+        _log.info("Stopped")
+    finally:
+        app.close()
+
+
+def _restored(app: App, wish: RestoreWish, clock: Clock, stopper: _Stopper) -> Outcome:
+    from bakend.cli.replacing import restored  # only where somebody asks for it
+
+    return restored(app, wish, clock, is_stopped=stopper.is_asked)
 
 
 def _service(project: Project, clock: Clock) -> Service | None:
@@ -122,21 +148,30 @@ class _Stopper:
     """SIGTERM and SIGINT, from the first moment on."""
 
     def __init__(self) -> None:
-        self.app: App | None = None
+        self._is_asked = False
+        self._app: App | None = None
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
 
+    def is_asked(self) -> bool:
+        """Tell whether a signal has come."""
+        return self._is_asked
+
+    @contextmanager
+    def stopping(self, app: App) -> Iterator[None]:
+        """Let a signal stop the application, and no more than that: what else is done goes on."""
+        self._app = app
+        try:
+            yield
+        finally:
+            self._app = None
+
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         # No log line here: the thread may be in the middle of one, and hold the lock of the log.
-        if self.app is None:  # nothing is open yet
+        self._is_asked = True
+        if self._app is None:  # nothing is open
             raise SystemExit(0)
-        self.app.stop()
-
-
-def _shown(loaded: Loaded) -> Mapping[str, object]:
-    from bakend.settings.show import shown  # only when an administrator asks
-
-    return shown(loaded)
+        self._app.stop()
 
 
 def _say_what_is_odd(loaded: Loaded) -> None:

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from bakend.app import App
+from bakend.backups.replacement import Replacement
 from bakend.clock import Clock
 from bakend.database.connection import Database
 from bakend.server.serve import Supervisor
 from bakend.systemd.activation import passed_sockets
-from bakend.systemd.notify import Notifier
-
-SIGNS_PER_WATCHDOG: Final = 2
-"""So many signs of life are given in the time after which we would be killed."""
+from bakend.systemd.notify import SIGNS_PER_WATCHDOG, Notifier
 
 WITHOUT_WATCHDOG_S: Final = 20.0
 """Should the first answer fail, the next one says that we are ready."""
@@ -49,24 +47,26 @@ class Service:
         self._notifier.status(text)
         self._notifier.takes_long()
 
-    def listen(self, app: App, *, develops: bool, configured: int) -> list[tuple[str, int]]:
+    def listen(
+        self, app: App, *, develops: bool, configured: int, replacement: Replacement
+    ) -> list[tuple[str, int]]:
         """Take the sockets that were passed, or the port; return the addresses.
 
         Args:
             develops: As `App.listen` has it.
             configured: The port of the settings.
+            replacement: Whether an end is one, or a restore comes next.
         """
         self._notifier.status("Loading the project")
         watchdog_s = self._notifier.watchdog_s
         addresses = app.listen(
             develops=develops,
-            sockets=self._sockets,
+            # The server closes its own; ours are for the one after a restore.
+            sockets=[sock.dup() for sock in self._sockets],
             supervisor=Supervisor(
                 answers=lambda: self._answers(app.database),
                 every_s=(watchdog_s or WITHOUT_WATCHDOG_S) / SIGNS_PER_WATCHDOG,
-                stops=lambda: self._notifier.stopping(
-                    "Stopping: requests in progress are answered"
-                ),
+                stops=lambda: self._stops(replacement),
             ),
         )
         ports = sorted({port for _, port in addresses})
@@ -79,6 +79,15 @@ class Service:
             )
         self._where = f"port {', '.join(map(str, ports))}"
         return addresses
+
+    def _stops(self, replacement: Replacement) -> None:
+        """Tell what an end is for; on the loop, which feeds the watchdog no more."""
+        if replacement.wish is None:
+            self._notifier.stopping("Stopping: requests in progress are answered")
+        else:  # it is none to systemd, which would kill us after it
+            self._is_ready = False
+            self._notifier.status(f"Restoring {replacement.wish.name}")
+            self._notifier.takes_long()
 
     def _answers(self, database: Database) -> None:
         """Tell that requests are answered, if the database can be read; on a thread that answers them."""

@@ -55,6 +55,22 @@ class UseLock:
                 hint="stop the server first",
             )
 
+    def is_shared_with_others(self) -> bool:
+        """Tell whether other processes use the database, as far as the system says so.
+
+        Only Linux does, and only of processes that this one can see: False means that nobody is known.
+        """
+        with suppress(OSError):
+            status = self.path.stat()
+            device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
+            place = f"{device}:{status.st_ino}"
+            for line in Path("/proc/locks").read_text("ascii").splitlines():
+                words = line.split()  # 1: FLOCK ADVISORY READ 4711 08:01:123456 0 EOF
+                is_of_it = len(words) == 8 and words[1] == "FLOCK" and words[5] == place
+                if is_of_it and words[4] != str(os.getpid()):
+                    return True
+        return False
+
     def release(self) -> None:
         """Let go of it; without it, do nothing."""
         if self._descriptor is not None:

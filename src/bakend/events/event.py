@@ -5,6 +5,8 @@
 `system.collection.created|deleted`             payload: {"name"}
 `system.collection.updated`                     payload: {"name", "steps"}: what changed
 `system.backup.created|deleted|downloaded|restored`  payload: {"name"}
+`system.backup.restore_failed`                  payload: {"name", "message"}
+`system.settings.updated`                       payload: {"changes"}: key, value before and after of each
 `auth.register`, `auth.login`                   payload: the user
 `auth.logout`                                   payload: {"userId"}
 `auth.updated`                                  payload: the user; role or password changed
@@ -151,6 +153,33 @@ def backup_handled(name: str, action: str) -> Draft:
     """Tell that a backup was created, deleted, downloaded or restored."""
     return Draft(
         type=f"system.backup.{action}", source="backups", subject=name, payload={"name": name}
+    )
+
+
+def restore_failed(name: str, message: str) -> Draft:
+    """Tell that a backup was not restored, and why."""
+    return backup_handled(name, "restore_failed").replaced(
+        payload={"name": name, "message": message}
+    )
+
+
+def settings_updated(config: str, changes: Mapping[str, tuple[Any, Any]]) -> Draft:
+    """Tell that settings were changed while the server runs.
+
+    Args:
+        config: The name of the config file.
+        changes: Key to the value before and the new one.
+    """
+    return Draft(
+        type="system.settings.updated",
+        source="settings",
+        subject=config,
+        payload={
+            "changes": [
+                {"key": key, "from": before, "to": after}
+                for key, (before, after) in changes.items()
+            ]
+        },
     )
 
 

@@ -3,11 +3,13 @@
 `table.py` has every setting with its default; `values.py` what a written value may look like;
 `sources.py` reads files and variables; `load.py` merges them and reports every fault at once;
 `secret.py` owns the signing secret; `show.py` says what holds and where it came from.
-Nothing here reads `os.environ`, and only `ensure_secret` writes.
+`configured.py` has what holds while a server runs, and `editing.py` writes what is changed there into
+the config file. Nothing here reads `os.environ`; only that and `ensure_secret` write.
 """
 
 from __future__ import annotations
 
+from .configured import Configured
 from .load import NOBODYS, Loaded, Mode, load
 from .secret import Secret, ensure_secret
 from .table import LOCALHOST, Settings
@@ -15,6 +17,7 @@ from .table import LOCALHOST, Settings
 __all__ = [
     "LOCALHOST",
     "NOBODYS",
+    "Configured",
     "Loaded",
     "Mode",
     "Secret",

@@ -17,7 +17,11 @@ from bakend.clock import Clock
 
 EXTEND_EVERY_S: Final = 5.0
 EXTEND_BY_S: Final = 30
-"""While something long is under way, systemd hears so often that it takes so much longer."""
+"""While something long is under way, systemd hears so often that it takes so much longer; and more
+often where a watchdog wants to."""
+
+SIGNS_PER_WATCHDOG: Final = 2
+"""So many signs of life are given in the time after which we would be killed."""
 
 SHORTEST_WATCHDOG_S: Final = 4.0
 """The server looks at its clock once a second: half of less would be cut too fine."""
@@ -64,7 +68,9 @@ class Notifier:
         self._send(f"STOPPING=1\nSTATUS={_one_line(status)}")
 
     def takes_long(self) -> None:
-        """Ask for more time, again and again until `is_through`; calling it again does nothing.
+        """Ask for more time, again and again until `is_through`, and give signs of life meanwhile.
+
+        Calling it again does nothing.
 
         The status says for how long already, so that it can be seen to live: an upgrade waits for a new
         version as long as its status changes.
@@ -83,11 +89,15 @@ class Notifier:
 
     def _extend(self) -> None:
         began = self._clock.monotonic()
+        every_s = EXTEND_EVERY_S
+        if self.watchdog_s is not None:
+            every_s = min(every_s, self.watchdog_s / SIGNS_PER_WATCHDOG)
         while True:
             so_far_s = self._clock.monotonic() - began
             status = f"{self._doing} ({so_far_s:.0f} s)" if so_far_s >= 1 else self._doing
             self._send(f"EXTEND_TIMEOUT_USEC={EXTEND_BY_S * 1_000_000}\nSTATUS={status}")
-            if self._clock.wait(self._is_through, EXTEND_EVERY_S):
+            self.alive()
+            if self._clock.wait(self._is_through, every_s):
                 return
 
     def _send(self, message: str, *, wait_s: float = SEND_S) -> None:

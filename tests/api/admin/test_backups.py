@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from datetime import datetime, timedelta
+
 import pytest
 from people import Ask, Person
 
 from bakend.backups.verifying import verify
 from bakend.testing import TestProject
 
-from processes import wait_until
+from processes import CLOCK, wait_until
 
 BACKUPS = "/api/admin/backups"
 
@@ -110,5 +114,143 @@ def test_no_name_leads_elsewhere(ask: Ask, project: TestProject, name: str) -> N
 def test_nobody_else_may(ask: Ask, user: Person) -> None:
     """Before there is anything else to say."""
     for who, status in ((user, 403), (None, 401)):
-        for method, path in (("GET", ""), ("POST", ""), ("GET", "/x.tar.gz"), ("DELETE", "/x")):
+        for method, path in (
+            ("GET", ""),
+            ("POST", ""),
+            ("POST", "/x/restore"),
+            ("PUT", "/schedule"),
+            ("DELETE", "/x"),
+        ):
             assert ask(method, BACKUPS + path, who=who).status_code == status
+
+
+def test_only_a_server_that_comes_back_restores(ask: Ask, made: str) -> None:
+    """Here nobody would serve again: the command is named, and nothing is done."""
+    answer = ask("POST", f"{BACKUPS}/{made}/restore")
+
+    assert answer.status_code == 409
+    assert "bak backup restore" in answer.get_json()["error"]["message"]
+    assert ask("GET", BACKUPS).get_json()["restore"] is None
+
+
+SCHEDULE = f"{BACKUPS}/schedule"
+
+
+def plan_of(ask: Ask) -> dict[str, object]:
+    plan: dict[str, object] = ask("GET", BACKUPS).get_json()["schedule"]
+    return plan
+
+
+def test_a_schedule_is_written_and_followed(ask: Ask, project: TestProject, admin: Person) -> None:
+    """At once, in the file, in the settings, and in the audit with what it was before."""
+    (project.folder / "bakend.json").write_text('{"title": "x"}')
+    before = plan_of(ask)
+
+    answer = ask("PUT", SCHEDULE, json={"schedule": " 0 3 * * * ", "keep": 14})
+
+    nothing = {"schedule": None, "keep": 7, "next": None}
+    assert before == {**nothing, "source": "default", "keepSource": "default"}
+    assert answer.status_code == 200
+    assert answer.get_json() == plan_of(ask)
+    plan = plan_of(ask)
+    assert (plan["schedule"], plan["keep"], plan["source"]) == ("0 3 * * *", 14, "bakend.json")
+    due = datetime.fromisoformat(str(plan["next"])).astimezone()
+    assert (due.hour, due.minute) == (3, 0)
+    assert timedelta() < due - CLOCK.now() <= timedelta(hours=25)
+    assert json.loads((project.folder / "bakend.json").read_text()) == {
+        "title": "x",
+        "backup": {"schedule": "0 3 * * *", "keep": 14},
+    }
+    shown = {row["key"]: row for row in ask("GET", "/api/admin/settings").get_json()["settings"]}
+    assert shown["backup.schedule"]["value"] == "0 3 * * *"
+    assert shown["backup.schedule"]["source"] == "bakend.json"
+    project.app.audit.catch_up()
+    (entry,) = [
+        each
+        for each in project.app.audit.page(after=0, limit=100, actor=admin.id)
+        if each.type == "system.settings.updated"
+    ]
+    assert entry.detail == {"changes": ["backup.schedule: off → 0 3 * * *", "backup.keep: 7 → 14"]}
+
+
+def test_a_schedule_is_ended_and_the_rest_stays(ask: Ask, project: TestProject) -> None:
+    """`null` is off; what is left out is as it was; what holds already is no change."""
+    ask("PUT", SCHEDULE, json={"schedule": "@daily", "keep": 3})
+    ask("PUT", SCHEDULE, json={"schedule": "@daily"})
+    answer = ask("PUT", SCHEDULE, json={"schedule": None})
+
+    plan = answer.get_json()
+    assert (plan["schedule"], plan["keep"], plan["next"]) == (None, 3, None)
+    written = json.loads((project.folder / "bakend.json").read_text())
+    assert written == {"backup": {"schedule": "off", "keep": 3}}
+    changes = [each for each in project.events() if each.type == "system.settings.updated"]
+    assert len(changes) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"schedule": "every day"}, ["schedule"]),
+        ({"schedule": "61 3 * * *"}, ["schedule"]),
+        ({"schedule": "0 0 30 2 *"}, ["schedule"]),
+        ({"schedule": "@never"}, ["schedule"]),
+        ({"schedule": 5}, ["schedule"]),
+        ({"schedule": ""}, ["schedule"]),
+        ({"schedule": f"{'1,' * 200}1 * * * *"}, ["schedule"]),
+        ({"keep": 0}, ["keep"]),
+        ({"keep": "7"}, ["keep"]),
+        ({"keep": None}, ["keep"]),
+        ({"schedule": "x", "keep": 0}, ["schedule", "keep"]),
+    ],
+)
+def test_a_schedule_that_makes_no_sense_is_refused(
+    ask: Ask, project: TestProject, body: dict[str, object], fields: list[str]
+) -> None:
+    """Each fault at its field, and nothing is written."""
+    answer = ask("PUT", SCHEDULE, json=body)
+
+    assert answer.status_code == 400
+    assert [each["field"] for each in answer.get_json()["error"]["details"]] == fields
+    assert not (project.folder / "bakend.json").exists()
+
+
+def test_a_body_with_neither_is_refused(ask: Ask) -> None:
+    """A key that is written wrong is not passed over."""
+    assert ask("PUT", SCHEDULE, json={"times": "@daily"}).status_code == 400
+
+
+def test_a_file_that_cannot_be_changed_is_left_alone(ask: Ask, project: TestProject) -> None:
+    """Nothing is followed either, and nobody is told of a change."""
+    (project.folder / "bakend.json").write_text("{ half")
+
+    answer = ask("PUT", SCHEDULE, json={"schedule": "@daily"})
+
+    assert answer.status_code == 409
+    assert "bakend.json" in answer.get_json()["error"]["message"]
+    assert (project.folder / "bakend.json").read_text() == "{ half"
+    assert plan_of(ask)["schedule"] is None
+    assert "system.settings.updated" not in {each.type for each in project.events()}
+
+
+def test_two_changes_at_once_are_one_after_the_other(ask: Ask, project: TestProject) -> None:
+    """File, settings and schedule are of the same one in the end."""
+    times = [f"{minute} 3 * * *" for minute in range(8)]
+    threads = [
+        threading.Thread(target=ask, args=("PUT", SCHEDULE), kwargs={"json": {"schedule": each}})
+        for each in times
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    plan = plan_of(ask)
+    written = json.loads((project.folder / "bakend.json").read_text())["backup"]["schedule"]
+    assert plan["schedule"] == written
+    assert datetime.fromisoformat(str(plan["next"])).minute == int(written.split()[0])
+    changes = [
+        each.payload["changes"][0]
+        for each in project.events()
+        if each.type == "system.settings.updated"
+    ]
+    assert [each["from"] for each in changes] == ["off", *(each["to"] for each in changes[:-1])]

@@ -163,6 +163,12 @@ export const backups = {
   create: () => request<{ name: string }>("POST", `${admin}/backups`),
   verify: (name: string) => request<Type.Verified>("POST", `${admin}/backups/${part(name)}/verify`),
   delete: (name: string) => request<void>("DELETE", `${admin}/backups/${part(name)}`),
+  restore: (name: string, dataOnly: boolean) =>
+    request<{ name: string }>("POST", `${admin}/backups/${part(name)}/restore`, {
+      body: { dataOnly },
+    }),
+  setPlan: (plan: { schedule?: string | null; keep?: number | null }) =>
+    request<Type.BackupPlan>("PUT", `${admin}/backups/schedule`, { body: plan }),
   download: (name: string) => download(`${admin}/backups/${part(name)}`),
 };
 

@@ -237,6 +237,30 @@ export interface Backups extends Page<Backup> {
   running: string | null;
   /** The last one that was not made. */
   failed: { name: string; message: string; at: string } | null;
+  /** How the last restore went, since the server was started. */
+  restore: Restore | null;
+  schedule: BackupPlan;
+}
+
+/** When the server makes one by itself. */
+export interface BackupPlan {
+  /** A cron expression or a word; null for never. */
+  schedule: string | null;
+  keep: number;
+  next: string | null;
+  /** Where the setting came from. */
+  source: string;
+  keepSource: string;
+}
+
+export interface Restore {
+  name: string;
+  at: string;
+  ok: boolean;
+  /** Why it failed. */
+  message: string | null;
+  /** Folders with the state before. */
+  kept: string[];
 }
 
 export interface Verified {

@@ -49,8 +49,20 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
   });
 }
 
+const made = new Map<string, unknown>();
+
+/** Return what formats in the language of now. It takes long to make, and is asked for in every line of a list. */
+function formatter<T>(name: string, make: (language: Language) => T): T {
+  const key = `${texting.language} ${name}`;
+  if (!made.has(key)) made.set(key, make(texting.language));
+  return made.get(key) as T;
+}
+
 export function number(value: number, digits = 0): string {
-  return new Intl.NumberFormat(texting.language, { maximumFractionDigits: digits }).format(value);
+  return formatter(
+    `number ${digits}`,
+    (language) => new Intl.NumberFormat(language, { maximumFractionDigits: digits }),
+  ).format(value);
 }
 
 export function bytes(value: number): string {
@@ -72,9 +84,10 @@ export function moment(value: string | number, style: "full" | "time" = "full"):
     second: "2-digit",
     hourCycle: "h23",
   } as const;
-  return new Intl.DateTimeFormat(
-    texting.language,
-    style === "time" ? time : { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" },
+  const full = { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" } as const;
+  return formatter(
+    style,
+    (language) => new Intl.DateTimeFormat(language, style === "time" ? time : full),
   ).format(date);
 }
 
@@ -91,10 +104,10 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
 export function ago(value: string | number, now: number): string {
   let distance = (new Date(value).getTime() - now) / 1000;
   if (Math.abs(distance) < 5) return t("time.now");
-  const format = new Intl.RelativeTimeFormat(texting.language, {
-    numeric: "auto",
-    style: "short",
-  });
+  const format = formatter(
+    "ago",
+    (language) => new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" }),
+  );
   for (const [unit, size] of STEPS) {
     if (Math.abs(distance) < size) return format.format(Math.round(distance), unit);
     distance /= size;

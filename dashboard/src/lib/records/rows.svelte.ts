@@ -9,6 +9,10 @@ import type { RealtimeEvent } from "$lib/api/realtime.svelte";
 const PAGE = 100;
 const KEPT = 2_000;
 const RELOAD_MS = 700;
+const QUEUED = 500;
+const ASK_EVERY_MS = 80;
+/** How many stand out as new or changed; where everything changes, nothing would. */
+const FRESH = 8;
 
 export class Rows {
   total = $state(0);
@@ -30,6 +34,9 @@ export class Rows {
   #fresh = new Set<string>();
   /** What was deleted here, until realtime tells of it. */
   #deleted = new Set<string>();
+  #wait: ReturnType<typeof setTimeout> | undefined;
+  /** Whether something has been wanted since it was last asked for. */
+  #isWanted = false;
   #reload: ReturnType<typeof setTimeout> | undefined;
   #queue: RealtimeEvent[] = [];
   #frame = 0;
@@ -76,12 +83,21 @@ export class Rows {
     }
   }
 
-  /** Say what is to be seen: what of it is missing is asked for. */
+  /** Say what is to be seen: what of it is missing is asked for, but not all that one only scrolls past. */
   want(first: number, end: number): void {
     this.#shown = [first, end];
+    this.#isWanted = this.#wait !== undefined;
+    if (this.#isWanted) return;
+    const missing: number[] = [];
     for (let index = first; index < Math.min(end, this.total); index += 1) {
-      if (!this.#rows.has(this.total - 1 - index)) void this.#ask(index);
+      if (!this.#rows.has(this.total - 1 - index)) missing.push(index);
     }
+    if (!missing.length) return;
+    for (const index of missing) void this.#ask(index);
+    this.#wait = setTimeout(() => {
+      this.#wait = undefined;
+      if (this.#isWanted) this.want(...this.#shown);
+    }, ASK_EVERY_MS);
   }
 
   async #ask(index: number): Promise<void> {
@@ -100,7 +116,7 @@ export class Rows {
       });
       if (age !== this.#age) return;
       for (const [at, row] of items.entries()) this.#keep(newest - 1 - at, row);
-      this.version += 1;
+      if (this.#isShown(this.total - newest, this.total - page * PAGE)) this.version += 1;
       this.#forget();
     } catch (error) {
       if (age === this.#age) this.error = error;
@@ -112,10 +128,13 @@ export class Rows {
   /** Take what realtime tells; several at once are shown together. */
   take(event: RealtimeEvent): void {
     this.#queue.push(event);
-    this.#frame ||= requestAnimationFrame(() => this.#apply());
+    // A page that nobody sees draws nothing, and what waits for that would grow without end.
+    if (this.#queue.length >= QUEUED) this.#apply();
+    else this.#frame ||= requestAnimationFrame(() => this.#apply());
   }
 
   #apply(): void {
+    cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     const queue = this.#queue;
     this.#queue = [];
@@ -190,7 +209,12 @@ export class Rows {
     this.#places.set(row.id, place);
   }
 
+  #isShown(first: number, end: number): boolean {
+    return first < this.#shown[1] && end > this.#shown[0];
+  }
+
   #mark(id: string): void {
+    if (this.#fresh.size >= FRESH) return;
     this.#fresh.add(id);
     setTimeout(() => this.#fresh.delete(id), 2_500);
   }

@@ -55,7 +55,8 @@ function every(unit: "minute" | "hour", n: number): string {
   return t(`schedule.every.${unit}` as Key, { n });
 }
 
-function dayName(text: string): string {
+/** Return the name of a weekday: `0` or `SUN` is Sunday. */
+export function dayName(text: string): string {
   const index = /^[0-7]$/.test(text) ? Number(text) % 7 : DAYS.indexOf(text);
   if (index < 0) return "";
   // 4 January 2026 is a Sunday.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO
 
 from flask import Blueprint, request
@@ -10,34 +9,38 @@ from werkzeug.wrappers import Response
 
 from bakend.api.answers import json_answer, no_content
 from bakend.api.downloads import answer
-from bakend.api.requests import identity_of
-from bakend.errors import BackupError, NotFoundError
+from bakend.api.requests import identity_of, json_object
+from bakend.errors import BackupError, InvalidInputError, NotFoundError
 from bakend.storage.file import StoredFile
+from bakend.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from bakend.backups.backups import Backup
-    from bakend.backups.keeper import BackupKeeper
 
 
-def add_routes(blueprint: Blueprint, keeper: Callable[[], BackupKeeper]) -> None:
+def add_routes(blueprint: Blueprint, upkeep: Upkeep, *, json_depth: int) -> None:
     """Add the routes.
 
     Args:
         blueprint: Of `/api/admin`.
-        keeper: Returns what is asked; it is made when it is first needed.
+        upkeep: What is asked.
+        json_depth: How deep a body may be nested.
     """
+    keeper = upkeep.keeper
 
     @blueprint.get("/backups")
     def list_backups() -> Response:
         kept = keeper()
         items = [each.as_json() for each in kept.entries()]
-        failed = kept.failed
+        failed, restored = kept.failed, upkeep.restored
         return json_answer(
             {
                 "items": items,
                 "total": len(items),
                 "running": kept.running,
                 "failed": None if failed is None else failed.as_json(),
+                "restore": None if restored is None else restored.as_json(),
+                "schedule": upkeep.plan(),
             }
         )
 
@@ -45,6 +48,12 @@ def add_routes(blueprint: Blueprint, keeper: Callable[[], BackupKeeper]) -> None
     def create_backup() -> Response:
         name = keeper().request(identity_of(request).actor)
         return json_answer({"name": name, "status": "running"}, 202)
+
+    @blueprint.put("/backups/schedule")  # no archive has such a name
+    def change_schedule() -> Response:
+        wanted = json_object(request, max_depth=json_depth)
+        upkeep.change_plan(wanted, identity_of(request).actor)
+        return json_answer(upkeep.plan())
 
     @blueprint.get("/backups/<backup>")
     def download_backup(backup: str) -> Response:
@@ -78,6 +87,15 @@ def add_routes(blueprint: Blueprint, keeper: Callable[[], BackupKeeper]) -> None
                 "damaged": [] if told is None else [*told.damaged],
             }
         )
+
+    @blueprint.post("/backups/<backup>/restore")
+    def restore_backup(backup: str) -> Response:
+        body = json_object(request, max_depth=json_depth) if request.get_data() else {}
+        data_only = body.get("dataOnly", False)
+        if not isinstance(data_only, bool):
+            raise InvalidInputError("dataOnly must be true or false")
+        upkeep.restore(backup, data_only=data_only, actor=identity_of(request).actor)
+        return json_answer({"name": backup, "status": "restoring"}, 202)
 
 
 def _as_file(backup: Backup) -> StoredFile:

@@ -1,1 +1,0 @@
-import{s as r}from"../chunks/CuY7aJZk.js";import{B as t}from"../chunks/KUq8TgBJ.js";export{t as load_css,r as start};
