@@ -176,6 +176,7 @@ def test_the_way_in_is_whole(
     """For those who are not logged in."""
     window = new_screen.window
     window.look(*size, scheme=scheme)
+    new_screen.open("design")  # the window may be at the other server
     window.run("localStorage.removeItem('bakend.session')")
     window.open("about:blank")
     new_screen.open(path)
@@ -189,6 +190,7 @@ def test_a_page_speaks_german(screen: Screen, path: str) -> None:
     """Whoever chooses it has it on every page, and the browser is told."""
     window = screen.window
     window.look(*DESKTOP)
+    screen.open("design")  # the window may be at the other server
     window.run("localStorage['bakend.language'] = 'de'")
     try:
         screen.open(path)

@@ -1,5 +1,5 @@
 {
-__sveltekit_18x6jqk = {
+__sveltekit_1fveuj9 = {
 base: "/_",
 assets: "/_"
 };
@@ -7,8 +7,8 @@ assets: "/_"
 const element = document.currentScript.parentElement;
 
 Promise.all([
-import("/_/_app/immutable/entry/start.MgMJ6e8g.js"),
-import("/_/_app/immutable/entry/app.g1rWhXTD.js")
+import("/_/_app/immutable/entry/start.vMHasVDC.js"),
+import("/_/_app/immutable/entry/app.BzTK_M2c.js")
 ]).then(([kit, app]) => {
 kit.start(app, element);
 });

@@ -1,1 +1,0 @@
-import{_ as m}from"../chunks/DJUR-p2q.js";export{m as component};
