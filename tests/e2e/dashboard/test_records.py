@@ -187,6 +187,24 @@ def test_where_a_file_is_used_is_told_and_reached(screen: Screen, size: tuple[in
     assert screen.complaints() == []
 
 
+def test_a_record_that_another_one_names_shows_by_its_name(screen: Screen) -> None:
+    """In the list, with its id on demand; one that is gone shows as such, and is no fault."""
+    window = screen.window
+    make(screen, "the parent", "soon gone")
+    ids = {note["title"]: note["id"] for note in notes_of(screen)}
+    for title, parent in ids.items():
+        screen.ask("POST", "/api/notes", {"title": f"child of {title}", "parent": parent})
+    screen.ask("DELETE", f"/api/notes/{ids['soon gone']}")
+    screen.open("collections/notes")
+    window.wait_for("child of the parent")
+    window.run("", until="return document.querySelector('td .gone') !== null", what="one is gone")
+    shown = window.run(
+        "return [...document.querySelectorAll('td span[title^=rec_], td .gone')]"
+        ".map((each) => each.innerText)"
+    )
+    assert sorted(shown) == sorted([ids["soon gone"], "the parent"])
+
+
 def drop(screen: Screen, selector: str, name: str) -> None:
     """Let a small picture fall on something."""
     screen.window.run(
