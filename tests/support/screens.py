@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from processes import NOTHING, ServerProcess, make_project, running_server
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -27,6 +29,8 @@ ADMIN: Final[Mapping[str, str]] = {
 }
 DESKTOP: Final = (1280, 800)
 PHONE: Final = (390, 844)
+SIZES: Final = pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+"""For what has to be possible on a phone as well."""
 
 NOTES: Final[dict[str, Any]] = {
     "name": "notes",

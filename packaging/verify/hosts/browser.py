@@ -110,7 +110,10 @@ class Browser:
             const found = [...document.querySelectorAll(within)]
               .flatMap((each) => [...each.querySelectorAll("button, a, summary, label")])
               .filter((each) => says(each) && each.checkVisibility());
-            if (found.length) found.at(-1).dataset.wanted = "";
+            if (!found.length) return;
+            found.at(-1).dataset.wanted = "";
+            // As a person does: the driver scrolls nothing that something else covers.
+            found.at(-1).scrollIntoView({ block: "nearest" });
             """,
             text,
             within,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from screens import Screen, a_window, started
+from screens import DESKTOP, Screen, a_window, started
 from verify.hosts.browser import Browser
 from verify.outcome import NotRun
 
@@ -34,8 +34,15 @@ def axe() -> str:
 
 
 @pytest.fixture
-def screen(window: Browser, tmp_path: Path) -> Iterator[Screen]:
+def size() -> tuple[int, int]:
+    """How large the window is: that of a desktop, unless a test wants more than one."""
+    return DESKTOP
+
+
+@pytest.fixture
+def screen(window: Browser, tmp_path: Path, size: tuple[int, int]) -> Iterator[Screen]:
     """The window, logged in, in front of a server with a collection of notes."""
     with started(window, tmp_path) as opened:
         opened.log_in()
+        window.look(*size)
         yield opened

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from screens import ADMIN, EMAIL, PASSWORD, Screen, started
+from screens import ADMIN, EMAIL, PASSWORD, SIZES, Screen, started
 from verify.hosts.browser import Browser
 
 from processes import wait_until
@@ -20,6 +20,7 @@ def backups_of(screen: Screen) -> list[dict[str, Any]]:
     return items
 
 
+@SIZES
 def test_a_backup_is_made_verified_downloaded_and_deleted(screen: Screen) -> None:
     """It comes into the list by itself; a damaged one is called so; the last question is before the end."""
     window = screen.window
@@ -65,6 +66,7 @@ def back_up(screen: Screen) -> str:
     return name
 
 
+@SIZES
 def test_a_restore_brings_back_what_was(screen: Screen, axe: str) -> None:
     """Its name has to be typed; the page waits for the server, and says where the old state lies."""
     window = screen.window
@@ -139,6 +141,7 @@ def choose(screen: Screen, name: str, value: str) -> None:
     )
 
 
+@SIZES
 def test_the_schedule_is_changed(screen: Screen, axe: str) -> None:
     """In words, with the next time; what the server refuses stands at its field; the file has it."""
     window = screen.window

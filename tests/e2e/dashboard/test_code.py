@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from screens import DESKTOP, PHONE, THINGS, Screen, started
+from screens import SIZES, THINGS, Screen, started
 from verify.hosts.browser import Browser
 
 from processes import wait_until
@@ -113,7 +113,7 @@ def test_who_was_writing_goes_on_in_the_editor(screen: Screen) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@SIZES
 def test_what_is_marked_can_be_read(
     screen: Screen, axe: str, size: tuple[int, int], scheme: str
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from screens import DESKTOP, NOTES, PHONE, Screen
+from screens import NOTES, SIZES, Screen
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -19,6 +19,7 @@ def add_note(screen: Screen, title: str) -> None:
         assert client.post("/api/notes", {"title": title, "stars": 4}).status == 201
 
 
+@SIZES
 def test_a_field_is_renamed_with_data_in_it(screen: Screen) -> None:
     """The plan says so before anything is done, and the values are still there."""
     window = screen.window
@@ -39,6 +40,7 @@ def test_a_field_is_renamed_with_data_in_it(screen: Screen) -> None:
     assert screen.complaints() == []
 
 
+@SIZES
 def test_what_loses_values_is_confirmed_by_its_name(screen: Screen) -> None:
     """Without the name nothing can be pressed; with it the field goes."""
     window = screen.window
@@ -79,6 +81,7 @@ def test_what_the_server_refuses_is_said(screen: Screen) -> None:
     )
 
 
+@SIZES
 def test_a_definition_is_pasted_as_json(screen: Screen) -> None:
     """What was copied elsewhere becomes a collection; rules are as they stand there."""
     window = screen.window
@@ -94,6 +97,7 @@ def test_a_definition_is_pasted_as_json(screen: Screen) -> None:
     assert made == definition
 
 
+@SIZES
 def test_a_collection_is_deleted_by_typing_its_name(screen: Screen) -> None:
     """And is out of the navigation afterwards."""
     window = screen.window
@@ -154,11 +158,10 @@ def test_a_field_is_dragged_to_another_place(screen: Screen) -> None:
     assert screen.complaints() == []
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_a_field_is_moved_without_dragging(screen: Screen, size: tuple[int, int]) -> None:
+@SIZES
+def test_a_field_is_moved_without_dragging(screen: Screen) -> None:
     """By buttons and by keys; the focus goes with it, and where it is now is said."""
     window = screen.window
-    window.look(*size)
     screen.open("collections/notes/definition")
     window.click("[aria-label='Move stars up']")
     window.run("", until=f"{NAMES} === 'stars,title,picture,parent'", what="stars before title")

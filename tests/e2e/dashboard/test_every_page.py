@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 from lived_in import AUTHORS, BOOKS, FUNCTIONS, JOBS, live_in
-from screens import DESKTOP, EMAIL, PHONE, Screen, started
+from screens import DESKTOP, EMAIL, PHONE, SIZES, Screen, started
 from verify.hosts.browser import Browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -93,7 +93,6 @@ EMPTY: Final[Mapping[str, str]] = {
 SHOTS: Final = os.environ.get("BAKEND_TEST_SHOTS")
 """A folder for pictures of every page, for whoever wants to look."""
 
-SIZES: Final = pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 SCHEMES: Final = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 JUMP: Final = 0.01
@@ -136,11 +135,10 @@ def test_what_opens_over_a_page_is_whole(
     screen.open(path)
     window.wait_for(first)
     for step, *values in steps:
-        if step == "open_menu":
-            if size == PHONE:
-                window.click_text("Menu")
-            continue
-        getattr(window, step)(*values)
+        if step != "open_menu":
+            getattr(window, step)(*values)
+        elif size == PHONE:
+            window.click_text("Menu")
     window.wait_for(seen)
     require_whole(screen, axe, f"{name}-{size[0]}-{scheme}")
 

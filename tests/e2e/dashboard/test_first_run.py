@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from screens import EMAIL, PASSWORD, Screen, started
+from screens import EMAIL, PASSWORD, PHONE, SIZES, Screen, started
 from verify.hosts.browser import Browser
 
 from processes import wait_until
@@ -22,11 +22,13 @@ def link_of(screen: Screen) -> str:
     return str(LINK.findall(screen.server.log)[0])
 
 
+@SIZES
 def test_the_link_leads_to_a_first_record_by_keyboard_alone(
-    window: Browser, tmp_path: Path
+    window: Browser, tmp_path: Path, size: tuple[int, int]
 ) -> None:
     """Administrator, collection, field, record: nothing of it needs a pointer."""
     with started(window, tmp_path, environ={}) as screen:
+        window.look(*size)
         screen.open(link_of(screen))
         window.wait_for("Make the first administrator")
         window.wait_for("Password")
@@ -126,8 +128,11 @@ def test_a_session_outlives_its_access_tokens(window: Browser, tmp_path: Path) -
         assert last != first
 
 
-def test_logging_out_ends_the_session(screen: Screen) -> None:
+@SIZES
+def test_logging_out_ends_the_session(screen: Screen, size: tuple[int, int]) -> None:
     """Here, and on the server; the next page asks for a login."""
+    if size == PHONE:
+        screen.window.click_text("Menu")
     screen.window.click_text(EMAIL, "aside")
     screen.window.click_text("Log out")
     screen.window.wait_for("You are logged out.")
@@ -138,6 +143,7 @@ def test_logging_out_ends_the_session(screen: Screen) -> None:
     assert not any("Chrome" in (login["userAgent"] or "") for login in kept)
 
 
+@SIZES
 def test_a_session_that_is_revoked_is_logged_out(screen: Screen) -> None:
     """At the next request, with a word why; and the way back leads to the same page."""
     screen.open("users")

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from screens import DESKTOP, EMAIL, PASSWORD, PHONE, Screen
+from screens import EMAIL, PASSWORD, SIZES, Screen
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -61,6 +61,7 @@ def test_a_list_with_a_filter_goes_back_to_its_begin(
     assert screen.complaints() == []
 
 
+@SIZES
 def test_columns_stay_as_they_were_chosen(screen: Screen) -> None:
     """Hidden and moved ones, after a reload as well."""
     window = screen.window
@@ -76,6 +77,7 @@ def test_columns_stay_as_they_were_chosen(screen: Screen) -> None:
     assert window.run(HEADS).split() == ["id", "stars", "title", "parent", "createdAt"]
 
 
+@SIZES
 def test_what_is_shown_is_exported(screen: Screen) -> None:
     """As CSV, with what a spreadsheet would run made harmless."""
     window = screen.window
@@ -128,13 +130,10 @@ def fill(folder: Path, number: int) -> None:
         connection.commit()
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_two_hundred_users_are_paged_and_searched(
-    screen: Screen, tmp_path: Path, size: tuple[int, int]
-) -> None:
+@SIZES
+def test_two_hundred_users_are_paged_and_searched(screen: Screen, tmp_path: Path) -> None:
     """A search begins at its first page; with a session that ends the focus is not lost."""
     window = screen.window
-    window.look(*size)
     with closing(sqlite3.connect(tmp_path / "project" / "bakend.db")) as connection:
         connection.execute(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)"
@@ -183,13 +182,10 @@ WATCH = """
 """Notes which pages of a list are read, and holds those behind the first ones back."""
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_the_oldest_record_is_found_to_point_at(
-    screen: Screen, tmp_path: Path, size: tuple[int, int]
-) -> None:
+@SIZES
+def test_the_oldest_record_is_found_to_point_at(screen: Screen, tmp_path: Path) -> None:
     """All are looked through, no page twice and no two at once; typing on does not begin anew."""
     window = screen.window
-    window.look(*size)
     fill(tmp_path / "project", 25_000)
     screen.open("collections/notes?new")
     window.type("dialog .field:nth-of-type(1) input", "the child")
@@ -232,6 +228,7 @@ def test_a_search_ends_when_it_is_closed(screen: Screen, tmp_path: Path) -> None
     assert window.text("dialog h2") == "New record of notes"
 
 
+@SIZES
 def test_a_user_is_made_and_ended(screen: Screen) -> None:
     """With a role, another password, and the question what becomes of what is his."""
     window = screen.window

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from screens import DESKTOP, Screen, started
+from screens import DESKTOP, SIZES, Screen, started
 from verify.hosts.browser import Browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -27,12 +27,14 @@ FILES: Final = {
 
 
 @pytest.fixture
-def screen(window: Browser, tmp_path: Path) -> Iterator[Screen]:
+def screen(window: Browser, tmp_path: Path, size: tuple[int, int]) -> Iterator[Screen]:
     with started(window, tmp_path, files=FILES) as opened:
         opened.log_in()
+        window.look(*size)
         yield opened
 
 
+@SIZES
 def test_a_failing_function_is_found_and_runs_again(
     screen: Screen, axe: str, tmp_path: Path
 ) -> None:
@@ -66,6 +68,7 @@ def test_a_file_that_does_not_load_is_named_with_its_line(screen: Screen) -> Non
     screen.window.wait_for("notify")
 
 
+@SIZES
 def test_a_job_runs_now(screen: Screen) -> None:
     """Its schedule is said in words; the run comes by itself, whatever was shown, with its log."""
     window = screen.window

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from screens import DESKTOP, PHONE, Screen
+from screens import SIZES, Screen
 
 from processes import wait_until
 
@@ -23,6 +23,7 @@ def make(screen: Screen, *titles: str) -> None:
             assert client.post("/api/notes", {"title": title}).status == 201
 
 
+@SIZES
 def test_a_record_is_made_changed_and_duplicated(screen: Screen) -> None:
     """By the form at the side, and by a double click in the list."""
     window = screen.window
@@ -50,6 +51,7 @@ def test_a_record_is_made_changed_and_duplicated(screen: Screen) -> None:
     assert screen.complaints() == []
 
 
+@SIZES
 def test_what_is_wrong_stands_beside_its_field(screen: Screen) -> None:
     """The server's words for each field, and what is no number at once; nothing is lost."""
     window = screen.window
@@ -82,6 +84,7 @@ def place_of(screen: Screen, title: str) -> int:
     return found
 
 
+@SIZES
 def test_a_record_of_another_client_arrives_by_itself(screen: Screen) -> None:
     """A new one above what is read moves nothing; a changed one shows its new value."""
     window = screen.window
@@ -109,6 +112,7 @@ def test_a_record_of_another_client_arrives_by_itself(screen: Screen) -> None:
     window.wait_for("from elsewhere")
 
 
+@SIZES
 def test_many_are_deleted_at_once(screen: Screen) -> None:
     """After a question that says how many; those that others delete go as well."""
     window = screen.window
@@ -129,6 +133,7 @@ def test_many_are_deleted_at_once(screen: Screen) -> None:
     window.wait_for("1 record")
 
 
+@SIZES
 def test_a_file_is_dropped_into_a_record(screen: Screen) -> None:
     """It is uploaded, shown, and named by the record."""
     window = screen.window
@@ -142,6 +147,7 @@ def test_a_file_is_dropped_into_a_record(screen: Screen) -> None:
     assert notes_of(screen)[0]["picture"] == file["id"]
 
 
+@SIZES
 def test_files_are_dropped_linked_and_deleted(screen: Screen) -> None:
     """The page of files: uploads, a link that opens one, and its end."""
     window = screen.window
@@ -162,11 +168,10 @@ def test_files_are_dropped_linked_and_deleted(screen: Screen) -> None:
     window.wait_for("No files yet")
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_where_a_file_is_used_is_told_and_reached(screen: Screen, size: tuple[int, int]) -> None:
+@SIZES
+def test_where_a_file_is_used_is_told_and_reached(screen: Screen) -> None:
     """However old the record is; and who deletes the file is told of it before."""
     window = screen.window
-    window.look(*size)
     screen.open("files")
     drop(screen, "label.drop", "plant.png")
     window.wait_for("plant.png")

@@ -1,5 +1,5 @@
 {
-__sveltekit_1xvdcz1 = {
+__sveltekit_1jfm8rh = {
 base: "/_",
 assets: "/_"
 };
@@ -7,8 +7,8 @@ assets: "/_"
 const element = document.currentScript.parentElement;
 
 Promise.all([
-import("/_/_app/immutable/entry/start.cp6MH1g7.js"),
-import("/_/_app/immutable/entry/app.DF7K0ST_.js")
+import("/_/_app/immutable/entry/start.O6tv20c4.js"),
+import("/_/_app/immutable/entry/app.CCx9BtnN.js")
 ]).then(([kit, app]) => {
 kit.start(app, element);
 });

@@ -1,1 +1,0 @@
-import{_ as m}from"../chunks/YLXfxFNh.js";export{m as component};
