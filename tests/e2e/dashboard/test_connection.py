@@ -34,3 +34,28 @@ def test_a_server_that_is_gone_is_noticed_and_its_return_too(
             with again.client() as client:
                 client.post("/api/notes", {"title": "and live again"})
             window.wait_for("and live again")
+
+
+def test_what_could_not_be_saved_is_kept_and_saved_afterwards(
+    window: Browser, tmp_path: Path
+) -> None:
+    """The form says that the server is away, and when it is back."""
+    with started(window, tmp_path) as screen:
+        screen.log_in()
+        screen.open("collections/notes?new")
+        window.type("dialog .content input", "Water the plants")
+        port = screen.server.port
+        screen.server.stop()
+        window.click_text("Create", "dialog")
+        window.run(
+            "",
+            until="return document.querySelector('dialog')?.innerText.includes('does not answer')",
+            what="word in the form",
+        )
+        with running_server(tmp_path / "project", environ=ADMIN, port=port) as again:
+            window.wait_for("It does again: try once more.")
+            window.click_text("Create", "dialog")
+            window.wait_for("The record is created.")
+            with again.client() as client:
+                (note,) = client.get("/api/notes").json["items"]
+    assert note["title"] == "Water the plants"

@@ -145,6 +145,8 @@ export default {
   "door.well": "Dem Server geht es gut, Version {version}",
 
   "error.connection": "Der Server antwortet nicht. Läuft er?",
+  "error.connectionBack":
+    "Der Server hat nicht geantwortet. Jetzt tut er es wieder: noch einmal versuchen.",
   "error.inLog": "Im Protokoll des Servers steht mehr dazu, unter {id}.",
   "error.noPage": "Diese Seite gibt es nicht",
   "error.page": "Diese Seite geht nicht",

@@ -144,6 +144,7 @@ export default {
   "door.well": "The server is well, version {version}",
 
   "error.connection": "The server does not answer. Is it running?",
+  "error.connectionBack": "The server did not answer. It does again: try once more.",
   "error.inLog": "The server’s log has more about it, under {id}.",
   "error.noPage": "There is no such page",
   "error.page": "This page does not work",

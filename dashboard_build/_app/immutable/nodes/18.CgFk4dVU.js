@@ -1,1 +1,0 @@
-import{_ as m}from"../chunks/CqW5PLnc.js";export{m as component};
