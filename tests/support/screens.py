@@ -113,6 +113,7 @@ def started(
         path.write_text(text)
     with running_server(project, environ=environ) as server:
         window.look(*DESKTOP)
+        window.forget(server.url)
         window.console()  # what others have left
         yield Screen(window, server, project)
         window.open("about:blank")

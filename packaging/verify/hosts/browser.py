@@ -34,6 +34,9 @@ PATIENCE_S: Final = 20.0
 WAIT_MS: Final = 15_000
 """How long is waited for an element that is asked for."""
 
+TRIES: Final = 5
+"""How often an element is looked for that a page replaces while it draws itself."""
+
 KEYS: Final = {
     "Backspace": "\ue003",
     "Tab": "\ue004",
@@ -49,6 +52,10 @@ KEYS: Final = {
 
 _ELEMENT: Final = "element-6066-11e4-a52e-4f735466cecf"
 """What the protocol calls the id of an element."""
+
+
+class _GoneError(Failed):
+    """An element is not in the page any more."""
 
 
 class Browser:
@@ -72,25 +79,29 @@ class Browser:
         """Go to an address."""
         self._ask("POST", f"{self._session}/url", {"url": address})
 
+    def forget(self, origin: str) -> None:
+        """Forget what pages of an origin have kept: its port may have been another server's before."""
+        self._tell("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
+
     def address(self) -> str:
         """Return where the window is now."""
         return str(self._ask("GET", f"{self._session}/url"))
 
     def type(self, selector: str, text: str) -> None:
         """Write into a field."""
-        self._ask("POST", f"{self._element(selector)}/value", {"text": text})
+        self._act("POST", selector, "value", {"text": text})
 
     def click(self, selector: str) -> None:
         """Click on something."""
-        self._ask("POST", f"{self._element(selector)}/click", {})
+        self._act("POST", selector, "click", {})
 
     def text(self, selector: str = "body") -> str:
         """Return the text that can be seen."""
-        return str(self._ask("GET", f"{self._element(selector)}/text"))
+        return str(self._act("GET", selector, "text"))
 
     def fill(self, selector: str, text: str) -> None:
         """Put a text in the place of what a field has."""
-        self._ask("POST", f"{self._element(selector)}/clear", {})
+        self._act("POST", selector, "clear", {})
         self.type(selector, text)
 
     def write(self, selector: str, text: str) -> None:
@@ -236,6 +247,13 @@ class Browser:
         )
         return round(x), round(y)
 
+    def _act(self, method: str, selector: str, what: str, content: object = None) -> Any:
+        """Do something with an element; one that was replaced in between is looked for again."""
+        for _ in range(TRIES - 1):
+            with contextlib.suppress(_GoneError):
+                return self._ask(method, f"{self._element(selector)}/{what}", content)
+        return self._ask(method, f"{self._element(selector)}/{what}", content)
+
     def _element(self, selector: str) -> str:
         found = self._ask(
             "POST", f"{self._session}/element", {"using": "css selector", "value": selector}
@@ -251,7 +269,8 @@ class Browser:
         finally:
             connection.close()
         if response.status != 200:
-            raise Failed(f"the browser: {value['message'].splitlines()[0]}")
+            kind = _GoneError if value["error"] == "stale element reference" else Failed
+            raise kind(f"the browser: {value['message'].splitlines()[0]}")
         return value
 
 
