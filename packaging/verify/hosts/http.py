@@ -66,13 +66,20 @@ def want(port: int, method: str, path: str, status: int, content: object = None)
     return answer
 
 
+_given: Final[set[int]] = set()
+"""Ports that were given out: nobody may listen there yet, and a browser may know what was there before."""
+
+
 def free_port() -> int:
-    """Return a port of this machine that nobody had a moment ago.
+    """Return a port of this machine that nobody had a moment ago, and another one each time.
 
     From below those that the system gives to outgoing connections, which could take it in between.
     """
     while True:
         port = 20_000 + secrets.randbelow(12_000)
+        if port in _given:
+            continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _given.add(port)
             return port
