@@ -1,5 +1,5 @@
 {
-__sveltekit_mb6mev = {
+__sveltekit_1xzqrzk = {
 base: "/_",
 assets: "/_"
 };
@@ -7,8 +7,8 @@ assets: "/_"
 const element = document.currentScript.parentElement;
 
 Promise.all([
-import("/_/_app/immutable/entry/start.BslRn_s5.js"),
-import("/_/_app/immutable/entry/app.DgFLs-aZ.js")
+import("/_/_app/immutable/entry/start.E1pavTrt.js"),
+import("/_/_app/immutable/entry/app.CzavWbAx.js")
 ]).then(([kit, app]) => {
 kit.start(app, element);
 });
