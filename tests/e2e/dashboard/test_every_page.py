@@ -116,9 +116,7 @@ def test_a_page_is_whole(
     screen: Screen, axe: str, path: str, seen: str, size: tuple[int, int], scheme: str
 ) -> None:
     """At desktop and phone width, light and dark."""
-    screen.window.look(*size, scheme=scheme)
-    screen.open(path)
-    screen.window.wait_for(seen)
+    show(screen, path, seen, size, scheme)
     require_whole(screen, axe, f"{path or 'home'}-{size[0]}-{scheme}")
 
 
@@ -131,9 +129,7 @@ def test_what_opens_over_a_page_is_whole(
     """Dialogs, menus, and what stands at the side."""
     path, first, steps, seen = SCENES[name]
     window = screen.window
-    window.look(*size, scheme=scheme)
-    screen.open(path)
-    window.wait_for(first)
+    show(screen, path, first, size, scheme)
     for step, *values in steps:
         if step != "open_menu":
             getattr(window, step)(*values)
@@ -157,9 +153,7 @@ def test_a_page_of_a_new_project_is_whole(
     new_screen: Screen, axe: str, path: str, seen: str, size: tuple[int, int], scheme: str
 ) -> None:
     """It says what to do next."""
-    new_screen.window.look(*size, scheme=scheme)
-    new_screen.open(path)
-    new_screen.window.wait_for(seen)
+    show(new_screen, path, seen, size, scheme)
     require_whole(new_screen, axe, f"new-{path or 'home'}-{size[0]}-{scheme}")
 
 
@@ -172,15 +166,13 @@ def test_the_way_in_is_whole(
     new_screen: Screen, axe: str, path: str, seen: str, size: tuple[int, int], scheme: str
 ) -> None:
     """For those who are not logged in."""
-    window = new_screen.window
-    window.look(*size, scheme=scheme)
-    new_screen.open("design")  # the window may be at the other server
-    window.run("localStorage.removeItem('bakend.session')")
-    window.open("about:blank")
-    new_screen.open(path)
-    window.wait_for(seen)
-    require_whole(new_screen, axe, f"{path.partition('#')[0]}-{size[0]}-{scheme}")
-    new_screen.log_in()
+    new_screen.window.forget(new_screen.server.url)
+    new_screen.window.open("about:blank")
+    try:
+        show(new_screen, path, seen, size, scheme)
+        require_whole(new_screen, axe, f"{path.partition('#')[0]}-{size[0]}-{scheme}")
+    finally:
+        new_screen.log_in()
 
 
 @SIZES
@@ -207,6 +199,13 @@ def test_a_page_speaks_german(screen: Screen, path: str, size: tuple[int, int]) 
         assert window.console() == []
     finally:
         window.run("localStorage['bakend.language'] = 'en'")
+
+
+def show(screen: Screen, path: str, seen: str, size: tuple[int, int], scheme: str) -> None:
+    """Go to a page, and wait for something on it."""
+    screen.window.look(*size, scheme=scheme)
+    screen.open(path)
+    screen.window.wait_for(seen)
 
 
 def require_whole(screen: Screen, axe: str, name: str) -> None:

@@ -1,5 +1,5 @@
 {
-__sveltekit_1xzqrzk = {
+__sveltekit_8bxbdq = {
 base: "/_",
 assets: "/_"
 };
@@ -7,8 +7,8 @@ assets: "/_"
 const element = document.currentScript.parentElement;
 
 Promise.all([
-import("/_/_app/immutable/entry/start.E1pavTrt.js"),
-import("/_/_app/immutable/entry/app.CzavWbAx.js")
+import("/_/_app/immutable/entry/start.DxRqi1w7.js"),
+import("/_/_app/immutable/entry/app.WCa2LLub.js")
 ]).then(([kit, app]) => {
 kit.start(app, element);
 });
